@@ -1,5 +1,5 @@
 import type { LineageEdge } from './core/facts.ts';
-import type { Policy, Role } from './core/policy.ts';
+import type { NotifyEvent, Policy, Role } from './core/policy.ts';
 
 /** A value that must never be printed: `toString`, `toJSON` and `inspect` answer `***`; `reveal()` gives it. */
 export class Secret {
@@ -44,8 +44,6 @@ export interface TokenConfig {
   readonly role: Role;
   readonly secret: Secret;
 }
-
-export type NotifyEvent = 'opened' | 'held' | 'approval' | 'failed' | 'resolved' | 'attention';
 
 export interface ChannelConfig {
   readonly id: string;

@@ -151,6 +151,8 @@ export interface AssetEventFacts {
   readonly sourceRunId: string | null;
   /** Runs that this event caused. On 3.3 rows with `triggering: false` (attached, not causing) are left out. */
   readonly createdRuns: readonly { readonly dagId: string; readonly runId: string }[];
+  /** `extra.firedamper_op`: our own mark on an event that we posted; null on everybody else's. */
+  readonly op: string | null;
 }
 
 /** One task instance that a clear would run again. */

@@ -52,6 +52,8 @@ export interface Policy {
     /** How long after the release a new failure of the same cause reopens the incident. */
     readonly reopenWithinMs: number;
   };
+  /** Who is told of what; the channel itself is configured elsewhere. */
+  readonly channels: readonly { readonly id: string; readonly events: readonly NotifyEvent[] }[];
   readonly severity: {
     /** A DAG with one of these tags, or with one of them downstream, makes P1. */
     readonly p1Tags: readonly string[];
@@ -65,3 +67,7 @@ export type Severity = 'P0' | 'P1' | 'P2' | 'P3';
 /** Roles in rising order; a higher one may do everything that a lower one may. */
 export const ROLES = ['viewer', 'responder', 'approver', 'admin'] as const;
 export type Role = (typeof ROLES)[number];
+
+/** What people can be told of. `attention` = something waits for a person (ceded hold, review due, stuck repair, a gap). */
+export const NOTIFY_EVENTS = ['opened', 'held', 'approval', 'failed', 'resolved', 'attention'] as const;
+export type NotifyEvent = (typeof NOTIFY_EVENTS)[number];

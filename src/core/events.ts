@@ -1,0 +1,150 @@
+import type { AssetCondition, DagDetails, DagFacts, Instant, Lineage, RunFacts, TaskFacts, TaskGraph } from './facts.ts';
+import type { DeliveryOrder } from './intent.ts';
+import type { Step } from './plan.ts';
+import type { Role, Severity } from './policy.ts';
+import type { IncidentType } from './incident.ts';
+import type { Reason } from './reason.ts';
+import type { Signal } from './signal.ts';
+
+/** Everything that can make Firedamper decide something. All of it enters through `respond.ts`. */
+export type DomainEvent =
+  | { readonly type: 'signal'; readonly signal: Signal }
+  | { readonly type: 'outcome'; readonly intentId: string; readonly outcome: Outcome }
+  | { readonly type: 'observed'; readonly airflow: string; readonly seen: Observation }
+  | { readonly type: 'person'; readonly actor: Person; readonly act: PersonAct }
+  /** Time has passed: expiries, reviews, ends of monitoring. */
+  | { readonly type: 'tick' };
+
+/** How one run of one intent ended. `unknown` is a state of its own: the next attempt reads before it does anything. */
+export type Outcome =
+  | { readonly result: 'done'; readonly facts: OutcomeFacts }
+  /** Certainly not done; `retry` says whether trying again makes sense. */
+  | { readonly result: 'failed'; readonly error: string; readonly retry: boolean }
+  | { readonly result: 'unknown'; readonly error: string };
+
+export type OutcomeFacts =
+  | { readonly kind: 'survey'; readonly survey: Survey }
+  | { readonly kind: 'pause_dag'; readonly found: PauseFound }
+  | { readonly kind: 'unpause_dag'; readonly found: UnpauseFound }
+  | { readonly kind: 'plan_repair'; readonly plan: PlanFacts }
+  | { readonly kind: 'repair_step'; readonly step: number; readonly settled: 'sent' | 'found_done' }
+  | { readonly kind: 'plan_release'; readonly missed: readonly MissedFacts[] }
+  | { readonly kind: 'deliver'; readonly delivery: DeliveryOrder; readonly runIds: Readonly<Record<string, string>> }
+  | { readonly kind: 'send_notice' };
+
+/** Facts for containment, read at the failure. */
+export interface Survey {
+  /** null: could not be read, so the whole DAG counts as failed (the safe side: hold more). */
+  readonly taskGraph: TaskGraph | null;
+  /** Failed and upstream_failed tasks of the run as REST shows them now; may lag behind the callback. */
+  readonly tasks: readonly TaskFacts[];
+  readonly run: RunFacts | null;
+  /** State of every DAG that may be held. */
+  readonly dags: readonly DagFacts[];
+  readonly auditCursor: number | null;
+  /** Why the audit log cannot be read; null when it can. */
+  readonly auditGap: string | null;
+}
+
+export type PauseFound =
+  /** Read back as paused after our PATCH (or, settled after a crash, with our mark in the audit log). */
+  | { readonly was: 'paused_by_us'; readonly settled: boolean }
+  | { readonly was: 'already_paused'; readonly settled: boolean }
+  /** Paused after a crash, and the audit log cannot tell by whom. */
+  | { readonly was: 'paused_by_unknown' }
+  | { readonly was: 'gone' };
+
+export type UnpauseFound =
+  | { readonly was: 'unpaused_by_us' }
+  | { readonly was: 'already_unpaused'; readonly who: string }
+  | { readonly was: 'touched'; readonly who: string }
+  /** Somebody paused it in the gap between our reading and our PATCH: we paused it again. */
+  | { readonly was: 'repaused'; readonly who: string }
+  | { readonly was: 'uncertain'; readonly why: string }
+  | { readonly was: 'gone' };
+
+/** What the dry runs said; `steps` have no progress yet. */
+export interface PlanFacts {
+  readonly steps: readonly Step[];
+  readonly warnings: readonly string[];
+}
+
+/** What one held DAG missed, read just before its release. */
+export interface MissedFacts {
+  readonly dagId: string;
+  readonly details: DagDetails | null;
+  readonly assetCondition: AssetCondition | null;
+  readonly missedAssets: readonly MissedAsset[];
+  readonly frozenRuns: readonly RunFacts[];
+  readonly queuedRuns: readonly RunFacts[];
+  /** Runs that the unpause starts by itself (catch-up, latest interval). */
+  readonly startsByItself: number;
+  /** Intervals that passed while it was held and that have no run; only read where the policy wants them backfilled. */
+  readonly missedIntervals: readonly { readonly start: Instant; readonly end: Instant }[];
+  /** Frozen runs older than the DAG's own time-out: Airflow fails them within two seconds of the unpause. */
+  readonly wouldTimeOut: readonly string[];
+}
+
+export interface MissedAsset {
+  readonly assetKey: string;
+  readonly uri: string;
+  readonly events: number;
+  /** Every DAG that is scheduled on this asset, and whether it already had the event or would get a repeated one. */
+  readonly otherReaders: readonly string[];
+  /** Already queued for the DAG: fires by itself at the unpause. */
+  readonly queued: boolean;
+}
+
+/** What one look at Airflow showed about the things that active incidents are about. Only what was really read is in it. */
+export interface Observation {
+  readonly runs: readonly RunFacts[];
+  /** Runs asked for by id that Airflow does not have. */
+  readonly goneRuns: readonly { readonly dagId: string; readonly runId: string }[];
+  /** Pause state of DAGs that we hold or repair, with who touched it last where the audit log says. */
+  readonly paused: readonly { readonly dagId: string; readonly paused: boolean; readonly who: string | null }[];
+  readonly tasks: readonly TaskFacts[];
+  /** Runs of DAGs that were released, newest first. */
+  readonly releasedRuns: readonly RunFacts[];
+}
+
+export interface Person {
+  readonly name: string;
+  readonly role: Role;
+}
+
+export type PersonAct =
+  | { readonly kind: 'acknowledge'; readonly incidentId: string; readonly comment: string | null }
+  | { readonly kind: 'fixed'; readonly incidentId: string; readonly comment: string | null }
+  | { readonly kind: 'dismiss'; readonly incidentId: string; readonly comment: string }
+  /** Lets go of every hold now, verified or not. Approver and above. */
+  | { readonly kind: 'release'; readonly incidentId: string; readonly comment: string }
+  | { readonly kind: 'release_hold'; readonly holdId: string; readonly comment: string }
+  | { readonly kind: 'verify'; readonly incidentId: string; readonly comment: string }
+  | { readonly kind: 'edit'; readonly incidentId: string; readonly comment: string; readonly severity?: Severity; readonly incidentType?: IncidentType; readonly title?: string }
+  | {
+      readonly kind: 'declare';
+      readonly airflow: string;
+      readonly dagId: string;
+      readonly title: string;
+      readonly severity: Severity | null;
+      readonly incidentType: IncidentType | null;
+      readonly comment: string | null;
+    }
+  | { readonly kind: 'approve'; readonly repairId: string; readonly digest: string; readonly comment: string | null }
+  | { readonly kind: 'reject'; readonly repairId: string; readonly comment: string }
+  | { readonly kind: 'cancel'; readonly repairId: string; readonly comment: string };
+
+/** What the caller of `respond` is told; a refused act throws a FiredamperError instead and changes nothing. */
+export interface Answer {
+  readonly incidentId: string | null;
+  readonly repairId: string | null;
+  readonly holdId: string | null;
+  readonly note: Reason | null;
+}
+
+/** What Airflow looks like, as last read: cached facts that a restart may lose without changing any decision for the worse. */
+export interface World {
+  lineage(airflow: string): Lineage | null;
+  dag(airflow: string, dagId: string): DagFacts | null;
+  dagCount(airflow: string): number;
+}

@@ -1,0 +1,91 @@
+import type { DagRef, Instant, LineageGap } from './facts.ts';
+import type { IncidentStatus } from './lifecycle.ts';
+import type { Severity } from './policy.ts';
+import type { Reason } from './reason.ts';
+
+export const INCIDENT_TYPES = [
+  'data_loss',
+  'data_corruption',
+  'data_breach',
+  'pipeline_failure',
+  'schema_change',
+  'quality_degradation',
+  'freshness_violation',
+  'platform',
+] as const;
+export type IncidentType = (typeof INCIDENT_TYPES)[number];
+
+/**
+ * One run that the incident is about. `failing`: a task failed, the run goes on. `failed`: ended. `rerunning`: cleared, by us or
+ * by somebody else. `healed`: succeeded after it had failed. `succeeded`: succeeded although a task had failed.
+ * A failure is known by (airflow, dagId, runId, runStart): `end_date` may change afterwards, a clear begins a new start.
+ */
+export interface IncidentRun {
+  readonly dagId: string;
+  readonly runId: string;
+  readonly role: 'cause' | 'fallout';
+  readonly state: 'failing' | 'failed' | 'rerunning' | 'healed' | 'succeeded' | 'gone';
+  readonly runType: string | null;
+  readonly logicalDate: Instant | null;
+  /** Start of the attempt that failed; null until Airflow told us. */
+  readonly runStart: Instant | null;
+  readonly failedTasks: readonly string[];
+  readonly failedAt: Instant;
+}
+
+/** A DAG downstream that is not held, and why not. */
+export interface Spared extends DagRef {
+  readonly reason: Reason;
+  readonly path: readonly string[];
+}
+
+/** What a released DAG was given because it missed it, and whether it has run since. */
+export interface Delivery extends DagRef {
+  readonly how: 'event' | 'run' | 'fed_by' | 'backfill' | 'nothing' | 'not_delivered';
+  readonly reason: Reason;
+  /** True where a run is to be expected after the release: the incident is watched until it ended. */
+  readonly expectRun: boolean;
+  readonly since: Instant;
+  readonly runId: string | null;
+  readonly state: 'waiting' | 'sent' | 'ran' | 'failed' | 'not_seen' | 'done';
+}
+
+export interface IncidentTimestamps {
+  readonly failedAt: Instant;
+  readonly openedAt: Instant;
+  readonly acknowledgedAt: Instant | null;
+  readonly containedAt: Instant | null;
+  readonly fixedAt: Instant | null;
+  readonly repairedAt: Instant | null;
+  readonly verifiedAt: Instant | null;
+  readonly releasedAt: Instant | null;
+  readonly resolvedAt: Instant | null;
+  readonly dismissedAt: Instant | null;
+}
+
+/** The story of one failing cause. */
+export interface Incident {
+  readonly id: string;
+  readonly airflow: string;
+  /** The failing DAG. */
+  readonly dagId: string;
+  readonly status: IncidentStatus;
+  readonly statusReason: Reason;
+  readonly mode: 'armed' | 'shadow';
+  readonly type: IncidentType;
+  readonly severity: Severity;
+  /** The rule that gave type and severity, one sentence. */
+  readonly rule: string;
+  readonly title: string;
+  readonly runs: readonly IncidentRun[];
+  readonly spared: readonly Spared[];
+  readonly gaps: readonly LineageGap[];
+  readonly deliveries: readonly Delivery[];
+  readonly timestamps: IncidentTimestamps;
+  readonly acknowledgedBy: string | null;
+  readonly fixedBy: string | null;
+  /** True while the facts for containment are still to be read. */
+  readonly surveyPending: boolean;
+  /** True once a release was asked for by a person or by verification; holds are then let go and no new ones made. */
+  readonly releasing: boolean;
+}

@@ -1,0 +1,54 @@
+import type { Instant } from './facts.ts';
+import type { NotifyEvent } from './policy.ts';
+
+/**
+ * A recorded decision to touch (or to read for a decision) the outside, not yet done. Intents are written in the same transaction as the
+ * incident; only `effects/worker.ts` runs them. A new outside act is one entry here, one rule in its stage file, one file in `effects/`:
+ * the exhaustive switch in the worker does not compile until that file exists.
+ */
+export type IntentAct =
+  | { readonly kind: 'survey'; readonly airflow: string; readonly incidentId: string }
+  | { readonly kind: 'pause_dag'; readonly airflow: string; readonly dagId: string }
+  | { readonly kind: 'unpause_dag'; readonly airflow: string; readonly dagId: string; readonly forced: boolean }
+  | { readonly kind: 'plan_repair'; readonly airflow: string; readonly repairId: string; readonly again: boolean }
+  | { readonly kind: 'repair_step'; readonly airflow: string; readonly repairId: string; readonly step: number }
+  | { readonly kind: 'plan_release'; readonly airflow: string; readonly incidentId: string }
+  | { readonly kind: 'deliver'; readonly airflow: string; readonly incidentId: string; readonly delivery: DeliveryOrder }
+  | { readonly kind: 'send_notice'; readonly channel: string; readonly incidentId: string; readonly event: NotifyEvent; readonly subject: string };
+
+export type IntentKind = IntentAct['kind'];
+
+/** What to give to released DAGs that missed it: one asset event for all of them, one run each, or missed intervals. */
+export type DeliveryOrder =
+  | { readonly how: 'event'; readonly assetKey: string; readonly uri: string; readonly dagIds: readonly string[] }
+  | { readonly how: 'run'; readonly dagId: string; readonly uri: string; readonly runId: string }
+  | { readonly how: 'backfill'; readonly dagId: string; readonly from: Instant; readonly to: Instant }
+  | { readonly how: 'intervals'; readonly dagId: string; readonly intervals: readonly { readonly start: Instant; readonly end: Instant }[] };
+
+/** `sending` is committed before the socket opens; found at boot it means: outcome unknown, read back first. */
+export type IntentState = 'planned' | 'sending' | 'done' | 'failed' | 'unknown' | 'dropped';
+
+export interface Intent {
+  readonly id: string;
+  readonly act: IntentAct;
+  readonly state: IntentState;
+  /** Unique mark for Airflow's audit log, own run ids and posted events. */
+  readonly op: string;
+  readonly attempts: number;
+  readonly createdAt: Instant;
+  /** Not before this. */
+  readonly dueAt: Instant;
+  readonly lastError: string | null;
+}
+
+/** Acts that change something outside: not made at all in shadow mode, settled by reading after a crash. */
+export const CHANGES_AIRFLOW: Readonly<Record<IntentKind, boolean>> = {
+  survey: false,
+  pause_dag: true,
+  unpause_dag: true,
+  plan_repair: false,
+  repair_step: true,
+  plan_release: false,
+  deliver: true,
+  send_notice: false,
+};
