@@ -1,0 +1,49 @@
+/**
+ * For developers: a real Airflow by hand.
+ *
+ *   node src/demo/labCli.ts start 3.3.2 [--port 8080] [--home DIR] [--dags DIR] [--root .firedamper] [--callbacks DIR] [--env NAME=VALUE]...
+ *   node src/demo/labCli.ts stop  3.3.2 [--home DIR] [--root .firedamper]
+ *
+ * `start` prints one line of JSON (url, users with passwords, home) and leaves Airflow running; `stop` ends exactly what it started.
+ */
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { type AirflowVersion, ensureAirflow, startAirflow, stopAirflowIn } from './lab.ts';
+
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: {
+    port: { type: 'string', default: '0' },
+    home: { type: 'string' },
+    dags: { type: 'string' },
+    root: { type: 'string', default: join(import.meta.dirname, '..', '..', '.firedamper') },
+    callbacks: { type: 'string' },
+    env: { type: 'string', multiple: true, default: [] },
+  },
+});
+const [command, version] = positionals;
+const home = resolve(values.home ?? join(values.root, 'lab', version ?? ''));
+
+if (version !== '3.3.2' && version !== '2.11.2') usage();
+else if (command === 'start') await start(version);
+else if (command === 'stop') console.log(`stopped: ${(await stopAirflowIn(home)).join(', ') || 'nothing was running'}`);
+else usage();
+
+async function start(wanted: AirflowVersion): Promise<void> {
+  const onProgress = (line: string) => console.error(line);
+  const installation = await ensureAirflow({ version: wanted, root: values.root, callbacks: values.callbacks, onProgress });
+  const { url, users, logs } = await startAirflow({
+    ...{ installation, home, onProgress, serviceUsers: ['firedamper'] },
+    dagsFolder: values.dags ?? join(import.meta.dirname, 'dags'),
+    port: Number(values.port),
+    env: Object.fromEntries(values.env.map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)])),
+  });
+  console.log(JSON.stringify({ url, users, home, logs }));
+}
+
+function usage(): void {
+  console.error(
+    'usage: node src/demo/labCli.ts start|stop 3.3.2|2.11.2 [--port N] [--home DIR] [--dags DIR] [--root DIR] [--callbacks DIR] [--env NAME=VALUE]',
+  );
+  process.exitCode = 2;
+}
