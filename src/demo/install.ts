@@ -132,9 +132,9 @@ function uvEnv(root: string): NodeJS.ProcessEnv {
   const env = process.env;
   return {
     ...env,
-    UV_CACHE_DIR: env['UV_CACHE_DIR'] ?? join(root, 'uv-cache'),
-    ...(env['PIP_INDEX_URL'] && !env['UV_DEFAULT_INDEX'] ? { UV_DEFAULT_INDEX: env['PIP_INDEX_URL'] } : {}),
-    ...(env['PIP_CERT'] && !env['SSL_CERT_FILE'] ? { SSL_CERT_FILE: env['PIP_CERT'] } : {}),
+    UV_CACHE_DIR: env.UV_CACHE_DIR ?? join(root, 'uv-cache'),
+    ...(env.PIP_INDEX_URL && !env.UV_DEFAULT_INDEX ? { UV_DEFAULT_INDEX: env.PIP_INDEX_URL } : {}),
+    ...(env.PIP_CERT && !env.SSL_CERT_FILE ? { SSL_CERT_FILE: env.PIP_CERT } : {}),
   };
 }
 

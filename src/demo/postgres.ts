@@ -129,7 +129,7 @@ async function sql(cluster: Cluster, port: number, database: string, statement: 
 }
 
 function environment(programs: PostgresPrograms) {
-  return { env: { PATH: process.env['PATH'], HOME: '/', LC_ALL: 'C' }, as: programs.as };
+  return { env: { PATH: process.env.PATH, HOME: '/', LC_ALL: 'C' }, as: programs.as };
 }
 
 function password(cluster: Cluster): string {

@@ -20,7 +20,7 @@ const ASK = 'import json, sys, ensurepip, venv; print(json.dumps([sys.executable
  * can make a virtual environment. `FIREDAMPER_PYTHON` goes before all. Rejects naming everything that was tried and why it would not do.
  */
 export async function findPython(versions: readonly string[], env: NodeJS.ProcessEnv = process.env): Promise<Python> {
-  const named = env['FIREDAMPER_PYTHON'];
+  const named = env.FIREDAMPER_PYTHON;
   const tried: string[] = [];
   for (const command of named ? [named] : CANDIDATES) {
     const answer = await ask(command);

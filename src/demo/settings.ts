@@ -34,7 +34,7 @@ export function airflowEnvironment(input: SettingsInput): NodeJS.ProcessEnv {
   const own = Object.entries(process.env).filter(([name]) => !/^_?AIRFLOW_|^PYTHON|^VIRTUAL_ENV$|^FIREDAMPER_/.test(name));
   return {
     ...Object.fromEntries(own),
-    PATH: `${join(input.venv, 'bin')}${delimiter}${process.env['PATH'] ?? ''}`,
+    PATH: `${join(input.venv, 'bin')}${delimiter}${process.env.PATH ?? ''}`,
     PYTHONUNBUFFERED: '1',
     PYTHONWARNINGS: 'ignore',
     NO_PROXY: '127.0.0.1,localhost',

@@ -1,0 +1,75 @@
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { TestProject } from 'vitest/node';
+import { type AirflowVersion, ensureAirflow, startAirflow } from '../../../src/demo/lab.ts';
+import { startRelay } from './relay.ts';
+
+/** What a story is told about the Airflow it runs against. */
+export interface LabFacts {
+  readonly version: AirflowVersion;
+  readonly url: string;
+  /** `admin` is a person, `firedamper` the service's own account: the audit log tells them apart. */
+  readonly users: Readonly<Record<string, string>>;
+  readonly flags: string;
+  readonly records: string;
+  /** Where the services of the stories keep their files. */
+  readonly work: string;
+  /** First logical day of the time-scheduled DAGs, `YYYY-MM-DD`. */
+  readonly start: string;
+  readonly relay: string;
+  readonly callbackSecret: string;
+}
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    lab: LabFacts;
+  }
+}
+
+const PROJECT = join(import.meta.dirname, '..', '..', '..');
+const DAYS_BACK = 12;
+
+/** Starts this project's Airflow; an error in here fails the run, which is meant: a story that was not told is not a story that passed. */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const version = project.name as AirflowVersion;
+  const root = join(PROJECT, '.firedamper');
+  const work = join(root, 'live', version);
+  const onProgress = (line: string) => console.error(`[Airflow ${version}] ${line}`);
+  const installation = await ensureAirflow({ version, root, callbacks: join(PROJECT, 'airflow-callbacks'), onProgress });
+  const folders = Object.fromEntries(['flags', 'records', 'services'].map((name) => [name, fresh(join(work, name))]));
+  const relay = await startRelay();
+  const callbackSecret = `whsec_${randomBytes(32).toString('base64')}`;
+  const start = new Date(Date.now() - DAYS_BACK * 86_400_000).toISOString().slice(0, 10);
+  const airflow = await startAirflow({
+    ...{ installation, onProgress, home: join(work, 'airflow') },
+    dagsFolder: join(PROJECT, 'test', 'live', 'dags'),
+    serviceUsers: ['firedamper'],
+    reparseSeconds: 60,
+    parallelism: 8,
+    env: {
+      FIREDAMPER_URL: relay.url,
+      FIREDAMPER_SECRET: callbackSecret,
+      FIREDAMPER_AIRFLOW: 'lab',
+      FIREDAMPER_LAB_FLAGS: folders.flags as string,
+      FIREDAMPER_LAB_RECORDS: folders.records as string,
+      FIREDAMPER_LAB_START: start,
+    },
+  });
+  project.provide('lab', {
+    ...{ version, start, callbackSecret, url: airflow.url, users: airflow.users, relay: relay.url },
+    flags: folders.flags as string,
+    records: folders.records as string,
+    work: folders.services as string,
+  });
+  return async () => {
+    await airflow.stop();
+    await relay.close();
+  };
+}
+
+function fresh(dir: string): string {
+  rmSync(dir, { recursive: true, force: true });
+  mkdirSync(dir, { recursive: true });
+  return dir;
+}

@@ -1,0 +1,30 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/**
+ * Asks until the answer is neither null, undefined nor false, and answers it. On time-out the error says what was waited for and the last
+ * thing that was seen, so that a red story can be understood from its message alone.
+ */
+export async function until<T>(
+  what: string,
+  ask: () => Promise<T | null | undefined | false>,
+  options: { seconds?: number; show?: () => Promise<unknown> } = {},
+): Promise<T> {
+  const seconds = options.seconds ?? 60;
+  const end = performance.now() + seconds * 1000;
+  let last: unknown;
+  for (;;) {
+    try {
+      const answer = await ask();
+      if (answer !== null && answer !== undefined && answer !== false) return answer;
+      last = answer;
+    } catch (error) {
+      last = error;
+    }
+    if (performance.now() > end) break;
+    await sleep(300);
+  }
+  const seen = options.show ? await options.show().catch(String) : last;
+  throw new Error(
+    `waited ${seconds} s in vain until ${what}; last seen: ${seen instanceof Error ? seen.stack : JSON.stringify(seen, null, 1)}`,
+  );
+}
