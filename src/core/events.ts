@@ -1,4 +1,4 @@
-import type { AssetCondition, DagDetails, DagFacts, Instant, Lineage, RunFacts, TaskFacts, TaskGraph } from './facts.ts';
+import type { AssetCondition, DagDetails, DagFacts, Instant, LineageEdge, LineageGap, RunFacts, TaskFacts, TaskGraph } from './facts.ts';
 import type { DeliveryOrder } from './intent.ts';
 import type { Step } from './plan.ts';
 import type { Role, Severity } from './policy.ts';
@@ -144,7 +144,9 @@ export interface Answer {
 
 /** What Airflow looks like, as last read: cached facts that a restart may lose without changing any decision for the worse. */
 export interface World {
-  lineage(airflow: string): Lineage | null;
+  /** Links of every Airflow and of the configuration. */
+  edges(): readonly LineageEdge[];
+  gaps(airflow: string): readonly LineageGap[];
   dag(airflow: string, dagId: string): DagFacts | null;
   dagCount(airflow: string): number;
 }

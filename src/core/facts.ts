@@ -102,7 +102,7 @@ export interface AuditRow {
 export type AuditAnswer = { readonly readable: true; readonly rows: readonly AuditRow[] } | { readonly readable: false; readonly why: string };
 
 /** Where an edge of the lineage was learnt. */
-export type LineageSource = 'ui_dependencies' | 'assets' | 'datasets' | 'rendered_fields' | 'extra_links' | 'dag_dependencies_page' | 'config';
+export type LineageSource = 'ui_dependencies' | 'assets' | 'datasets' | 'rendered_fields' | 'extra_links' | 'dag_dependencies_page' | 'config' | 'audit_log';
 
 /** `to` consumes what `from` makes. */
 export interface LineageEdge {

@@ -1,4 +1,4 @@
-import type { DagRef, Instant } from './facts.ts';
+import type { DagRef, Instant, LineageEdge } from './facts.ts';
 import type { HoldState, OwnershipState } from './lifecycle.ts';
 import type { Reason } from './reason.ts';
 
@@ -12,6 +12,8 @@ export interface Hold extends DagRef {
   readonly reason: Reason;
   /** The links that justify it, from the failing DAG on: `orders_etl -(asset s3://orders)-> revenue_report`. */
   readonly path: readonly string[];
+  /** Kind of the last link of the path: a sensor's DAG can fail because of us, an asset's reader cannot fail before it starts. */
+  readonly link: LineageEdge['kind'];
   /** Distance from the failing DAG in links; orders a release (upstream first). */
   readonly depth: number;
   readonly since: Instant;
@@ -31,6 +33,8 @@ export interface Ownership extends DagRef {
   readonly since: Instant | null;
   /** True where a restart found it paused and could not tell by whom: never resumed without a person. */
   readonly uncertain: boolean;
+  /** Airflow's answer before our pause; null until read. */
+  readonly foundPaused: boolean | null;
   /** All marks that we have sent for this DAG during this hold: they tell our audit rows from anybody's. */
   readonly ops: readonly string[];
 }

@@ -1,4 +1,5 @@
 import type { DagRef, Instant, LineageGap } from './facts.ts';
+import type { DeliveryOrder } from './intent.ts';
 import type { IncidentStatus } from './lifecycle.ts';
 import type { Severity } from './policy.ts';
 import type { Reason } from './reason.ts';
@@ -48,6 +49,8 @@ export interface Delivery extends DagRef {
   readonly since: Instant;
   readonly runId: string | null;
   readonly state: 'waiting' | 'sent' | 'ran' | 'failed' | 'not_seen' | 'done';
+  /** What is to be asked of Airflow for it once it is unpaused. */
+  readonly orders: readonly DeliveryOrder[];
 }
 
 export interface IncidentTimestamps {

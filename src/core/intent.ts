@@ -22,7 +22,6 @@ export type IntentKind = IntentAct['kind'];
 export type DeliveryOrder =
   | { readonly how: 'event'; readonly assetKey: string; readonly uri: string; readonly dagIds: readonly string[] }
   | { readonly how: 'run'; readonly dagId: string; readonly uri: string; readonly runId: string }
-  | { readonly how: 'backfill'; readonly dagId: string; readonly from: Instant; readonly to: Instant }
   | { readonly how: 'intervals'; readonly dagId: string; readonly intervals: readonly { readonly start: Instant; readonly end: Instant }[] };
 
 /** `sending` is committed before the socket opens; found at boot it means: outcome unknown, read back first. */

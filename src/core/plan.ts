@@ -21,6 +21,8 @@ export type StepRequest =
 export interface PlannedRun {
   readonly runId: string | null;
   readonly logicalDate: Instant | null;
+  /** Start of the attempt that failed; null where no run exists yet. A run counts as done again only with another start. */
+  readonly startBefore: Instant | null;
   readonly tasks: readonly Pick<ClearedTask, 'taskId' | 'mapIndex'>[];
 }
 

@@ -51,6 +51,8 @@ export interface Policy {
   readonly monitor: {
     /** How long after the release a new failure of the same cause reopens the incident. */
     readonly reopenWithinMs: number;
+    /** How long a released DAG is watched for the run it should have; yaml `settle_within`, default 30m. */
+    readonly settleWithinMs: number;
   };
   /** Who is told of what; the channel itself is configured elsewhere. */
   readonly channels: readonly { readonly id: string; readonly events: readonly NotifyEvent[] }[];

@@ -31,7 +31,7 @@ export const REASONS = {
   pause_failed: 'Airflow did not pause it: {error}',
   nothing_downstream: 'no DAG reads what failed',
   survey_failed: 'the facts for containment could not be read: {error}',
-  lineage_gap: 'lineage source {source} could not be read: {why}',
+  lineage_gap: 'source {source} could not be read: {why}',
   contained: 'every affected DAG is held or spared with a reason',
   // ownership
   person_unpaused: 'unpaused by {who} while held: it is theirs now, no second pause',

@@ -1,0 +1,215 @@
+/**
+ * Containment: whom to hold, whom to spare, and why. As little as possible (only the readers of what the failed task and the tasks it
+ * stops would have made), never a protected DAG, never more than the caps, and never a DAG that the repair itself would wait for.
+ */
+import { addMs, dagKey, type Draft } from './draft.ts';
+import type { PauseFound, Survey } from './events.ts';
+import type { DagFacts, DagRef, LineageGap } from './facts.ts';
+import { anyGlob } from './glob.ts';
+import type { Hold } from './hold.ts';
+import type { Incident, Spared } from './incident.ts';
+import { HOLD_STATE, isOver, OWNERSHIP_STATE, step } from './lifecycle.ts';
+import { affectedTasks, blocksRepair, describePath, type Reached, walk } from './lineage.ts';
+import { releaseNow } from './ownership.ts';
+import { type Reason, reason } from './reason.ts';
+import { setStatus } from './status.ts';
+
+/** Asks for the facts that containment needs. One survey at a time: a failure heard meanwhile is in the next one. */
+export function requestSurvey(draft: Draft, incidentId: string): void {
+  draft.patchIncident(incidentId, { surveyPending: true });
+  const planned = draft.intents().some((i) => i.state === 'planned' && i.act.kind === 'survey' && i.act.incidentId === incidentId);
+  if (!planned) draft.intend({ kind: 'survey', airflow: draft.incident(incidentId).airflow, incidentId });
+}
+
+export function contain(draft: Draft, incidentId: string, survey: Survey): void {
+  const incident = draft.findIncident(incidentId);
+  if (!incident || isOver(incident.status) || incident.releasing) return;
+  const again = draft.pending((a) => a.kind === 'survey' && a.incidentId === incidentId);
+  draft.patchIncident(incidentId, { surveyPending: again, runs: withSurveyed(incident, survey) });
+  const failed = draft.incident(incidentId).runs.filter((r) => r.role === 'cause' && r.state !== 'healed').flatMap((r) => r.failedTasks);
+  const tasks = affectedTasks(survey.taskGraph, failed);
+  const { reached, unaffected } = walk(draft.context.world.edges(), incident, tasks);
+  const spared = [...unaffected.map((d) => spare(d, reason('not_affected')))];
+  const wanted: Reached[] = [];
+  for (const dag of reached) {
+    const why = sparedBecause(draft, incident, dag, factsOf(draft, survey, incident, dag));
+    if (why) spared.push(spare(dag, why));
+    else wanted.push(dag);
+  }
+  const { within, over } = applyCaps(draft, incident, wanted);
+  spared.push(...over);
+  if (draft.policy.hold.pauseFailingDag) within.unshift({ airflow: incident.airflow, dagId: incident.dagId, depth: 0, edges: [] });
+  for (const dag of within) hold(draft, incident, dag, factsOf(draft, survey, incident, dag), survey.auditCursor);
+  tellSpared(draft, incident, spared);
+  tellGaps(draft, incident, survey);
+  settleContainment(draft, incidentId);
+}
+
+/** What REST shows of the run completes what the signals told; an early read may still lag behind the callback and adds nothing then. */
+function withSurveyed(incident: Incident, survey: Survey): Incident['runs'] {
+  const run = survey.run;
+  if (!run) return incident.runs;
+  return incident.runs.map((r) => {
+    if (r.dagId !== run.dagId || r.runId !== run.runId) return r;
+    const seen = survey.tasks.filter((t) => t.runId === r.runId && t.state === 'failed').map((t) => t.taskId);
+    const failedTasks = [...new Set([...r.failedTasks, ...seen])];
+    return { ...r, failedTasks, runType: r.runType ?? run.runType, logicalDate: r.logicalDate ?? run.logicalDate, runStart: r.runStart ?? run.startDate };
+  });
+}
+
+function factsOf(draft: Draft, survey: Survey, incident: Incident, dag: DagRef): DagFacts | null {
+  const fresh = dag.airflow === incident.airflow ? survey.dags.find((d) => d.dagId === dag.dagId) : undefined;
+  return fresh ?? draft.context.world.dag(dag.airflow, dag.dagId);
+}
+
+const spare = (dag: Reached, why: Reason): Spared => ({ airflow: dag.airflow, dagId: dag.dagId, reason: why, path: describePath(dag.edges) });
+
+function sparedBecause(draft: Draft, incident: Incident, dag: Reached, facts: DagFacts | null): Reason | null {
+  const { hold } = draft.policy;
+  if (anyGlob(hold.protectedDags, dag.dagId)) return reason('protected');
+  const tags = facts?.tags ?? [];
+  if (tags.includes('firedamper:never')) return reason('never_tag');
+  if (tags.includes('firedamper:ask')) return reason('ask_tag');
+  if (blocksRepair(draft.context.world.edges(), incident, dag)) return reason('repair_would_wait');
+  if (tags.includes('firedamper:always')) return null;
+  if (dag.depth > hold.maxDepth) return reason('over_depth', { depth: String(hold.maxDepth) });
+  return null;
+}
+
+/** Below this many DAGs a share says nothing: half of a small Airflow may well hang on one source. */
+const SHARE_COUNTS_FROM = 50;
+
+/** The nearest first; what is over a cap is named, and a person is asked. */
+function applyCaps(draft: Draft, incident: Incident, wanted: readonly Reached[]): { within: Reached[]; over: Spared[] } {
+  const total = draft.context.world.dagCount(incident.airflow);
+  const { maxDags, maxShare } = draft.policy.hold;
+  const byShare = total >= SHARE_COUNTS_FROM ? Math.max(1, Math.floor(total * maxShare)) : Number.POSITIVE_INFINITY;
+  const cap = Math.min(maxDags, byShare);
+  const held = new Set(draft.holdsOf(incident.id).map(dagKey));
+  const sorted = [...wanted].sort((a, b) => Number(held.has(dagKey(b))) - Number(held.has(dagKey(a))) || a.depth - b.depth || (a.dagId < b.dagId ? -1 : 1));
+  return { within: sorted.slice(0, cap), over: sorted.slice(cap).map((d) => spare(d, reason('over_cap', { cap: String(cap) }))) };
+}
+
+function hold(draft: Draft, incident: Incident, dag: Reached, facts: DagFacts | null, cursor: number | null): void {
+  if (draft.holdsOf(incident.id).some((h) => dagKey(h) === dagKey(dag) && h.releasedAt === null)) return;
+  const path = describePath(dag.edges);
+  const shadow = incident.mode === 'shadow';
+  const row: Hold = {
+    id: draft.nextId('hold'),
+    incidentId: incident.id,
+    airflow: dag.airflow,
+    dagId: dag.dagId,
+    state: 'intended',
+    foundPaused: facts?.paused ?? null,
+    reason: shadow ? reason('shadow_mode') : reason('downstream', { path: path.join(', ') || dag.dagId }),
+    path,
+    link: dag.edges.at(-1)?.kind ?? 'config',
+    depth: dag.depth,
+    since: draft.now,
+    reviewBy: addMs(draft.now, draft.policy.hold.reviewAfterMs),
+    reviewAsked: false,
+    releasedAt: null,
+  };
+  draft.putHold(row);
+  draft.tell(incident.id, 'hold.intended', dag.dagId, row.reason);
+  if (!shadow) claim(draft, row, facts, cursor);
+}
+
+/** One more hold on a DAG: the first one pauses it, the others count. */
+function claim(draft: Draft, row: Hold, facts: DagFacts | null, cursor: number | null): void {
+  const own = draft.ownership(row);
+  if (own.state === 'ours') {
+    settleHold(draft, row, 'held', reason('already_ours'));
+    return;
+  }
+  if (own.state === 'pause_intended' || own.state === 'resume_intended') return;
+  if (facts?.paused) {
+    step(OWNERSHIP_STATE, dagKey(row), own.state, 'foreign');
+    draft.putOwnership({ ...own, state: 'foreign', since: draft.now, foundPaused: true });
+    settleHold(draft, row, 'foreign', reason('already_paused'));
+    return;
+  }
+  intendPause(draft, row, cursor);
+}
+
+export function intendPause(draft: Draft, dag: DagRef, cursor: number | null): void {
+  const own = draft.ownership(dag);
+  step(OWNERSHIP_STATE, dagKey(dag), own.state, 'pause_intended');
+  const intent = draft.intend({ kind: 'pause_dag', airflow: dag.airflow, dagId: dag.dagId });
+  draft.putOwnership({ ...own, airflow: dag.airflow, dagId: dag.dagId, state: 'pause_intended', op: intent.op, auditCursor: cursor, since: draft.now, uncertain: false, foundPaused: false, ops: [intent.op] });
+}
+
+export function settleHold(draft: Draft, row: Hold, to: Hold['state'], why: Reason): Hold {
+  step(HOLD_STATE, `hold ${row.id}`, row.state, to);
+  const ended = to === 'released' || to === 'ceded';
+  const after = draft.putHold({ ...row, state: to, foundPaused: to === 'foreign' ? true : row.foundPaused, releasedAt: ended ? draft.now : null });
+  draft.tell(row.incidentId, `hold.${to}`, row.dagId, why);
+  return after;
+}
+
+/** The pause was read back, or turned out to be somebody else's. */
+export function paused(draft: Draft, dag: DagRef, found: PauseFound): void {
+  const own = draft.ownership(dag);
+  if (own.state !== 'pause_intended') return;
+  const waiting = draft.holdingOn(dag).filter((h) => h.state === 'intended');
+  if (found.was === 'already_paused') {
+    draft.putOwnership({ ...own, state: 'foreign', foundPaused: true });
+    for (const h of waiting) settleHold(draft, h, 'foreign', reason(found.settled ? 'settled_foreign' : 'already_paused'));
+  } else if (found.was === 'gone') {
+    draft.putOwnership({ ...own, state: 'none' });
+    for (const h of waiting) settleHold(draft, h, 'released', reason('dag_gone'));
+  } else {
+    const uncertain = found.was === 'paused_by_unknown';
+    draft.putOwnership({ ...own, state: 'ours', uncertain });
+    const why = uncertain ? 'settled_uncertain' : found.settled ? 'settled_ours' : 'paused';
+    for (const h of waiting) settleHold(draft, h, 'held', reason(why));
+    if (uncertain) for (const h of waiting) draft.notice(h.incidentId, 'attention', dag.dagId);
+    // Every hold may have ended while the PATCH was under way: then nothing wants this pause any more.
+    if (draft.holdingOn(dag).length === 0) releaseNow(draft, dag);
+  }
+  for (const id of new Set(draft.holds().filter((h) => dagKey(h) === dagKey(dag)).map((h) => h.incidentId))) settleContainment(draft, id);
+}
+
+/** Airflow refused for good (no right to do it, say): the hold stays open and people are told. */
+export function pauseRefused(draft: Draft, dag: DagRef, error: string): void {
+  for (const h of draft.holdingOn(dag).filter((x) => x.state === 'intended')) {
+    const why = reason('pause_failed', { error });
+    draft.putHold({ ...h, reason: why });
+    draft.tell(h.incidentId, 'hold.refused', dag.dagId, why);
+    draft.patchIncident(h.incidentId, { statusReason: why });
+    draft.notice(h.incidentId, 'attention', dag.dagId);
+  }
+}
+
+/** `open` ends when every affected DAG is held or has a reason why not. */
+export function settleContainment(draft: Draft, incidentId: string): void {
+  const incident = draft.findIncident(incidentId);
+  if (!incident || incident.status !== 'open' || incident.surveyPending) return;
+  const holds = draft.holdsOf(incidentId).filter((h) => h.releasedAt === null);
+  if (incident.mode === 'armed' && holds.some((h) => h.state === 'intended')) return;
+  draft.patchIncident(incidentId, { timestamps: { ...incident.timestamps, containedAt: incident.timestamps.containedAt ?? draft.now } });
+  setStatus(draft, incidentId, 'contained', holds.length === 0 && incident.spared.length === 0 ? reason('nothing_downstream') : reason('contained'));
+  if (holds.length > 0) draft.notice(incidentId, 'held', holds.map((h) => h.dagId).join(', '));
+}
+
+function tellSpared(draft: Draft, incident: Incident, spared: readonly Spared[]): void {
+  const before = new Map(draft.incident(incident.id).spared.map((d) => [dagKey(d), d.reason.code]));
+  for (const d of spared) {
+    if (before.get(dagKey(d)) === d.reason.code) continue;
+    draft.tell(incident.id, 'dag.spared', d.dagId, d.reason);
+    if (d.reason.code === 'over_cap' || d.reason.code === 'ask_tag') draft.notice(incident.id, 'attention', d.dagId);
+  }
+  const held = new Set(draft.holdsOf(incident.id).filter((h) => h.releasedAt === null).map(dagKey));
+  draft.patchIncident(incident.id, { spared: spared.filter((d) => !held.has(dagKey(d))) });
+}
+
+/** A source of facts that is missing makes the blast radius smaller than the truth may be: people must see that. */
+function tellGaps(draft: Draft, incident: Incident, survey: Survey): void {
+  const known = new Set(incident.gaps.map((g) => g.source));
+  const audit: LineageGap[] = survey.auditGap ? [{ source: 'audit_log', why: survey.auditGap }] : [];
+  const gaps = [...draft.context.world.gaps(incident.airflow), ...audit];
+  for (const gap of gaps) {
+    if (!known.has(gap.source)) draft.tell(incident.id, 'source.gap', gap.source, reason('lineage_gap', { source: gap.source, why: gap.why }));
+  }
+  draft.patchIncident(incident.id, { gaps });
+}

@@ -1,0 +1,141 @@
+/**
+ * The product's table of contents: signal -> incident -> containment -> repair -> verification -> release. Pure: the same state, event and
+ * context always give the same decision. Nothing in here waits, reads a clock, rolls a die or touches the outside; what is to be done outside
+ * leaves as intents.
+ */
+import { contain, paused, pauseRefused, requestSurvey, settleContainment } from './containment.ts';
+import { type Context, type Decision, Draft, msBetween, type State } from './draft.ts';
+import type { DomainEvent, Outcome, OutcomeFacts } from './events.ts';
+import type { Intent, IntentAct } from './intent.ts';
+import { hear } from './matching.ts';
+import { observe } from './observation.ts';
+import { intendPause } from './containment.ts';
+import { unpaused } from './ownership.ts';
+import { act } from './people.ts';
+import { reason } from './reason.ts';
+import { delivered, deliveryRefused, release, settleMonitoring, settleRelease } from './release.ts';
+import { planFailed, planned, repairTick, stepRefused, stepSent } from './repair.ts';
+import { nextAttempt } from './retry.ts';
+
+/** Decides a list of events one after the other, as one evaluation with one `now`. */
+export function decide(state: State, events: readonly DomainEvent[], context: Context): Decision {
+  const draft = new Draft(state, context);
+  for (const event of events) decideOne(draft, event);
+  return draft.decision();
+}
+
+function decideOne(draft: Draft, event: DomainEvent): void {
+  switch (event.type) {
+    case 'signal':
+      return hear(draft, event.signal);
+    case 'observed':
+      return observe(draft, event.airflow, event.seen);
+    case 'person':
+      return act(draft, event.actor, event.act);
+    case 'outcome':
+      return conclude(draft, event.intentId, event.outcome);
+    case 'tick':
+      return tick(draft);
+    default:
+      event satisfies never;
+  }
+}
+
+/** An intent has ended, or is to be tried again. An outcome of an intent that is over already changes nothing. */
+function conclude(draft: Draft, intentId: string, outcome: Outcome): void {
+  const intent = draft.intent(intentId);
+  if (!intent || intent.state === 'done' || intent.state === 'failed' || intent.state === 'dropped') return;
+  if (outcome.result === 'done') {
+    draft.putIntent({ ...intent, state: 'done', lastError: null });
+    return apply(draft, intent, outcome.facts);
+  }
+  const next = nextAttempt(intent, outcome, draft.now, draft.context.chance);
+  draft.putIntent(next);
+  if (next.state === 'failed') refuse(draft, intent.act, outcome.error);
+  else if (next.attempts === FIRST_TOLD) tellTrouble(draft, intent.act, outcome.error);
+}
+
+/** A single failed attempt is normal on a network; the third in a row is told, once. */
+const FIRST_TOLD = 3;
+
+function apply(draft: Draft, intent: Intent, facts: OutcomeFacts): void {
+  const a = intent.act;
+  if (facts.kind === 'survey' && a.kind === 'survey') contain(draft, a.incidentId, facts.survey);
+  else if (facts.kind === 'pause_dag' && a.kind === 'pause_dag') paused(draft, a, facts.found);
+  else if (facts.kind === 'unpause_dag' && a.kind === 'unpause_dag') afterUnpause(draft, a, unpaused(draft, a, facts.found));
+  else if (facts.kind === 'plan_repair' && a.kind === 'plan_repair') planned(draft, a.repairId, facts.plan);
+  else if (facts.kind === 'repair_step' && a.kind === 'repair_step') stepSent(draft, a.repairId, a.step, facts.settled);
+  else if (facts.kind === 'plan_release' && a.kind === 'plan_release') afterReleasePlan(draft, a.incidentId, facts);
+  else if (facts.kind === 'deliver' && a.kind === 'deliver') delivered(draft, a.incidentId, facts.delivery, facts.runIds);
+}
+
+function afterReleasePlan(draft: Draft, incidentId: string, facts: OutcomeFacts & { kind: 'plan_release' }): void {
+  const incident = draft.findIncident(incidentId);
+  if (!incident) return;
+  release(draft, incidentId, facts.missed, incident.statusReason);
+}
+
+/** A new incident may have claimed the DAG while it was being released: then it is paused again. */
+function afterUnpause(draft: Draft, dag: { airflow: string; dagId: string }, incidentIds: readonly string[]): void {
+  const waiting = draft.holdingOn(dag).filter((h) => h.state === 'intended');
+  if (waiting.length > 0 && draft.ownership(dag).state === 'none') intendPause(draft, dag, draft.ownership(dag).auditCursor);
+  for (const id of new Set(incidentIds)) settleRelease(draft, id);
+}
+
+/** What is done about an act that Airflow refuses for good. */
+function refuse(draft: Draft, a: IntentAct, error: string): void {
+  switch (a.kind) {
+    case 'survey':
+      draft.tell(a.incidentId, 'survey.failed', null, reason('survey_failed', { error }));
+      draft.notice(a.incidentId, 'attention', a.airflow);
+      return;
+    case 'pause_dag':
+      return pauseRefused(draft, a, error);
+    case 'unpause_dag':
+      for (const id of unpaused(draft, a, { was: 'uncertain', why: error })) settleRelease(draft, id);
+      return;
+    case 'plan_repair':
+      return planFailed(draft, a.repairId, error);
+    case 'repair_step':
+      return stepRefused(draft, a.repairId, a.step, error);
+    case 'plan_release':
+      draft.tell(a.incidentId, 'release.failed', null, reason('unpause_failed', { error }));
+      draft.notice(a.incidentId, 'attention', a.airflow);
+      return;
+    case 'deliver':
+      return deliveryRefused(draft, a.incidentId, a.delivery, error);
+    case 'send_notice':
+      draft.tell(a.incidentId, 'notice.failed', a.event, reason('not_told', { channel: a.channel, error }));
+      return;
+    default:
+      a satisfies never;
+  }
+}
+
+function tellTrouble(draft: Draft, a: IntentAct, error: string): void {
+  if (a.kind === 'survey') draft.tell(a.incidentId, 'survey.retrying', null, reason('survey_failed', { error }));
+  if (a.kind === 'unpause_dag') {
+    for (const h of draft.holds().filter((x) => x.state === 'release_intended' && x.dagId === a.dagId && x.airflow === a.airflow)) {
+      draft.tell(h.incidentId, 'hold.release_retrying', a.dagId, reason('unpause_failed', { error }));
+    }
+  }
+  if (a.kind === 'pause_dag') {
+    for (const h of draft.holdingOn(a)) draft.tell(h.incidentId, 'hold.retrying', a.dagId, reason('pause_failed', { error }));
+  }
+}
+
+/** Time has passed. A hold whose review time is over becomes a question, never an unpause. */
+function tick(draft: Draft): void {
+  repairTick(draft);
+  for (const h of draft.holds()) {
+    if (h.releasedAt !== null || h.reviewAsked || msBetween(h.reviewBy, draft.now) < 0) continue;
+    draft.putHold({ ...h, reviewAsked: true });
+    draft.tell(h.incidentId, 'hold.review_due', h.dagId, reason('review_due'));
+    draft.notice(h.incidentId, 'attention', h.dagId);
+  }
+  for (const i of draft.incidents()) {
+    if (i.releasing) settleMonitoring(draft, i.id);
+    else if (i.status === 'open' && i.surveyPending && !draft.pending((a) => a.kind === 'survey' && a.incidentId === i.id)) requestSurvey(draft, i.id);
+    else settleContainment(draft, i.id);
+  }
+}

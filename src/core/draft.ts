@@ -1,0 +1,257 @@
+/**
+ * The working copy of one decision. A decision starts from the loaded state, stage files change the draft, and what has changed comes out
+ * as plain data for the store to write in the same transaction. Pure: the state that came in is never touched.
+ */
+import { internal } from '../errors.ts';
+import type { Answer, World } from './events.ts';
+import type { DagRef, Instant } from './facts.ts';
+import type { Hold, Ownership } from './hold.ts';
+import type { Incident } from './incident.ts';
+import type { Intent, IntentAct } from './intent.ts';
+import { isHolding } from './lifecycle.ts';
+import type { Repair } from './plan.ts';
+import type { NotifyEvent, Policy } from './policy.ts';
+import type { Reason } from './reason.ts';
+import type { HeardSignal } from './signal.ts';
+import { type Actor, type TimelineEntry, US } from './timeline.ts';
+
+/** Everything that is not over, and what the event at hand names. Loaded and saved in one transaction. */
+export interface State {
+  readonly incidents: readonly Incident[];
+  readonly holds: readonly Hold[];
+  readonly ownerships: readonly Ownership[];
+  readonly repairs: readonly Repair[];
+  /** Intents that are not over. */
+  readonly intents: readonly Intent[];
+  /** Keys of signals that were heard before, among those of the event at hand. */
+  readonly knownSignals: ReadonlySet<string>;
+  /** Last number given out per kind of id. */
+  readonly counters: Readonly<Record<string, number>>;
+}
+
+export const EMPTY_STATE: State = {
+  incidents: [],
+  holds: [],
+  ownerships: [],
+  repairs: [],
+  intents: [],
+  knownSignals: new Set(),
+  counters: {},
+};
+
+/** One evaluation has one time and one piece of chance; both are arguments. */
+export interface Context {
+  readonly now: Instant;
+  /** Random letters and digits, new for every evaluation: makes marks unique even after a restore from a backup. */
+  readonly chance: string;
+  readonly policy: Policy;
+  readonly world: World;
+}
+
+/** What a decision changes: rows to write whole, history to append, and the answer to whoever asked. */
+export interface Decision {
+  readonly incidents: readonly Incident[];
+  readonly holds: readonly Hold[];
+  readonly ownerships: readonly Ownership[];
+  readonly repairs: readonly Repair[];
+  readonly intents: readonly Intent[];
+  readonly signals: readonly HeardSignal[];
+  readonly timeline: readonly TimelineEntry[];
+  readonly counters: Readonly<Record<string, number>>;
+  readonly answer: Answer;
+}
+
+export const dagKey = (d: DagRef): string => `${d.airflow}/${d.dagId}`;
+export const addMs = (t: Instant, ms: number): Instant => new Date(Date.parse(t) + ms).toISOString();
+export const msBetween = (from: Instant, to: Instant): number => Date.parse(to) - Date.parse(from);
+
+/** Rows by key, with a memory of which were changed. */
+class Table<T> {
+  readonly #rows = new Map<string, T>();
+  readonly #changed = new Set<string>();
+  readonly #key: (row: T) => string;
+
+  constructor(rows: readonly T[], key: (row: T) => string) {
+    this.#key = key;
+    for (const row of rows) this.#rows.set(key(row), row);
+  }
+  get(key: string): T | undefined {
+    return this.#rows.get(key);
+  }
+  all(): T[] {
+    return [...this.#rows.values()];
+  }
+  put(row: T): T {
+    const key = this.#key(row);
+    this.#rows.set(key, row);
+    this.#changed.add(key);
+    return row;
+  }
+  changed(): T[] {
+    return [...this.#changed].map((key) => this.#rows.get(key)).filter((row): row is T => row !== undefined);
+  }
+}
+
+export class Draft {
+  readonly context: Context;
+  readonly knownSignals: ReadonlySet<string>;
+  readonly #incidents: Table<Incident>;
+  readonly #holds: Table<Hold>;
+  readonly #ownerships: Table<Ownership>;
+  readonly #repairs: Table<Repair>;
+  readonly #intents: Table<Intent>;
+  readonly #signals: HeardSignal[] = [];
+  readonly #timeline: TimelineEntry[] = [];
+  readonly #counters: Record<string, number>;
+  #answer: Answer = { incidentId: null, repairId: null, holdId: null, note: null };
+
+  constructor(state: State, context: Context) {
+    this.context = context;
+    this.knownSignals = state.knownSignals;
+    this.#incidents = new Table(state.incidents, (i) => i.id);
+    this.#holds = new Table(state.holds, (h) => h.id);
+    this.#ownerships = new Table(state.ownerships, dagKey);
+    this.#repairs = new Table(state.repairs, (r) => r.id);
+    this.#intents = new Table(state.intents, (i) => i.id);
+    this.#counters = { ...state.counters };
+  }
+
+  get now(): Instant {
+    return this.context.now;
+  }
+  get policy(): Policy {
+    return this.context.policy;
+  }
+
+  nextId(kind: 'inc' | 'hold' | 'rep' | 'int' | 'sig'): string {
+    const n = (this.#counters[kind] ?? 0) + 1;
+    this.#counters[kind] = n;
+    return `${kind}-${n}`;
+  }
+
+  incidents(): Incident[] {
+    return this.#incidents.all();
+  }
+  incident(id: string): Incident {
+    const found = this.#incidents.get(id);
+    if (!found) throw internal(`incident ${id} is not loaded`);
+    return found;
+  }
+  findIncident(id: string): Incident | undefined {
+    return this.#incidents.get(id);
+  }
+  putIncident(incident: Incident): Incident {
+    return this.#incidents.put(incident);
+  }
+  patchIncident(id: string, change: Partial<Incident>): Incident {
+    return this.#incidents.put({ ...this.incident(id), ...change });
+  }
+
+  holds(): Hold[] {
+    return this.#holds.all();
+  }
+  holdsOf(incidentId: string): Hold[] {
+    return this.#holds.all().filter((h) => h.incidentId === incidentId);
+  }
+  /** Holds, of whatever incident, that still want this DAG paused. */
+  holdingOn(dag: DagRef): Hold[] {
+    return this.#holds.all().filter((h) => h.airflow === dag.airflow && h.dagId === dag.dagId && isHolding(h.state));
+  }
+  putHold(hold: Hold): Hold {
+    return this.#holds.put(hold);
+  }
+
+  ownership(dag: DagRef): Ownership {
+    return (
+      this.#ownerships.get(dagKey(dag)) ?? {
+        airflow: dag.airflow,
+        dagId: dag.dagId,
+        state: 'none',
+        op: null,
+        auditCursor: null,
+        since: null,
+        uncertain: false,
+        foundPaused: null,
+        ops: [],
+      }
+    );
+  }
+  ownerships(): Ownership[] {
+    return this.#ownerships.all();
+  }
+  putOwnership(ownership: Ownership): Ownership {
+    return this.#ownerships.put(ownership);
+  }
+
+  repairs(): Repair[] {
+    return this.#repairs.all();
+  }
+  repair(id: string): Repair | undefined {
+    return this.#repairs.get(id);
+  }
+  putRepair(repair: Repair): Repair {
+    return this.#repairs.put(repair);
+  }
+
+  intents(): Intent[] {
+    return this.#intents.all();
+  }
+  intent(id: string): Intent | undefined {
+    return this.#intents.get(id);
+  }
+  putIntent(intent: Intent): Intent {
+    return this.#intents.put(intent);
+  }
+  /** Records the decision to act; the worker does it after this transaction is on disk. */
+  intend(act: IntentAct, delayMs = 0): Intent {
+    const id = this.nextId('int');
+    return this.#intents.put({
+      id,
+      act,
+      state: 'planned',
+      op: `fd-${id.slice(4)}-${this.context.chance}`,
+      attempts: 0,
+      createdAt: this.now,
+      dueAt: addMs(this.now, delayMs),
+      lastError: null,
+    });
+  }
+  /** True while an intent of this kind for this subject is not over. */
+  pending(match: (act: IntentAct) => boolean): boolean {
+    return this.#intents.all().some((i) => (i.state === 'planned' || i.state === 'sending' || i.state === 'unknown') && match(i.act));
+  }
+
+  hear(signal: HeardSignal): void {
+    this.#signals.push(signal);
+  }
+
+  /** One line of history. */
+  tell(incidentId: string | null, event: string, subject: string | null, why: Reason, actor: Actor = US, comment: string | null = null): void {
+    this.#timeline.push({ incidentId, at: this.now, actor, event, subject, reason: why, comment });
+  }
+
+  /** One notice per channel that wants this event; the structured log gets every one. */
+  notice(incidentId: string, event: NotifyEvent, subject: string): void {
+    for (const channel of this.policy.channels) {
+      if (channel.events.includes(event)) this.intend({ kind: 'send_notice', channel: channel.id, incidentId, event, subject });
+    }
+  }
+
+  answerWith(answer: Partial<Answer>): void {
+    this.#answer = { ...this.#answer, ...answer };
+  }
+
+  decision(): Decision {
+    return {
+      incidents: this.#incidents.changed(),
+      holds: this.#holds.changed(),
+      ownerships: this.#ownerships.changed(),
+      repairs: this.#repairs.changed(),
+      intents: this.#intents.changed(),
+      signals: this.#signals,
+      timeline: this.#timeline,
+      counters: this.#counters,
+      answer: this.#answer,
+    };
+  }
+}

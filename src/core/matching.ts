@@ -1,0 +1,132 @@
+/**
+ * From a signal to its incident: known already, not watched, a retry, one more failure of a known cause, fallout of another incident, the
+ * platform, or something new. Each answer has a reason, also the ones that open nothing.
+ */
+import { requestSurvey } from './containment.ts';
+import { addMs, type Draft, msBetween } from './draft.ts';
+import { anyGlob } from './glob.ts';
+import type { Incident, IncidentRun } from './incident.ts';
+import { isHolding, isOver } from './lifecycle.ts';
+import { openIncident, reopen } from './opening.ts';
+import { type Reason, reason, sentence } from './reason.ts';
+import type { Signal } from './signal.ts';
+import { AIRFLOW } from './timeline.ts';
+
+export function hear(draft: Draft, signal: Signal): void {
+  const verdict = judge(draft, signal);
+  draft.hear({
+    ...signal,
+    id: draft.nextId('sig'),
+    heardAt: draft.now,
+    incidentId: verdict.incident?.id ?? null,
+    outcome: sentence(verdict.reason),
+  });
+  draft.answerWith({ incidentId: verdict.incident?.id ?? null, note: verdict.reason });
+}
+
+interface Verdict {
+  readonly incident: Incident | null;
+  readonly reason: Reason;
+}
+
+function judge(draft: Draft, signal: Signal): Verdict {
+  const mine = activeFor(draft, signal);
+  if (draft.knownSignals.has(signal.key)) return { incident: mine ?? null, reason: reason('repeated_signal') };
+  if (signal.kind === 'task_retry') return { incident: mine ?? null, reason: reason('will_retry', { task: signal.taskId ?? '?' }) };
+  if (signal.kind === 'run_succeeded') return { incident: mine ?? null, reason: reason('repeated_signal') };
+  const unwatched = notWatched(draft, signal);
+  if (unwatched) return { incident: null, reason: reason('not_watched', { what: unwatched }) };
+  if (draft.policy.hold.at === 'run_end' && signal.kind === 'task_failed') return { incident: mine ?? null, reason: reason('hold_at_run_end') };
+  if (mine) return { incident: join(draft, mine, signal, 'cause'), reason: reason('joined_cause') };
+  const explained = explains(draft, signal);
+  if (explained) {
+    const why = reason('fallout', { dag: signal.dagId, cause: explained.dagId });
+    return { incident: join(draft, explained, signal, 'fallout'), reason: why };
+  }
+  const recent = recentlyReleased(draft, signal);
+  if (recent) return { incident: join(draft, reopen(draft, recent), signal, 'cause'), reason: reason('reopened') };
+  return { incident: openIncident(draft, signal, runOf(signal, 'cause', draft.now)), reason: failureReason(signal) };
+}
+
+const failureReason = (s: Signal): Reason =>
+  s.kind === 'task_failed' ? reason('failure_final', { task: s.taskId ?? '?', run: s.runId }) : reason('run_failed', { run: s.runId });
+
+/** The text names the first rule that keeps this failure out; null = watched. */
+function notWatched(draft: Draft, signal: Signal): string | null {
+  const watch = draft.policy.watch;
+  if (!anyGlob(watch.dags, signal.dagId)) return `DAG ${signal.dagId} is not on the list of watched DAGs`;
+  if (anyGlob(watch.ignoreDags, signal.dagId)) return `DAG ${signal.dagId} is ignored`;
+  if (signal.runType !== null && watch.ignoreRunTypes.includes(signal.runType)) return `runs of type ${signal.runType} are ignored`;
+  const tags = draft.context.world.dag(signal.airflow, signal.dagId)?.tags ?? [];
+  const tag = tags.find((t) => watch.ignoreTags.includes(t));
+  return tag === undefined ? null : `tag ${tag} is ignored`;
+}
+
+function activeFor(draft: Draft, s: Signal): Incident | undefined {
+  const live = draft.incidents().filter((i) => i.airflow === s.airflow && !isOver(i.status) && !i.releasing);
+  return live.find((i) => i.dagId === s.dagId) ?? live.find((i) => i.type === 'platform' && i.runs.some((r) => r.dagId === s.dagId));
+}
+
+/**
+ * An active incident explains the failure of a DAG behind it when that run can have read what was missing: it started after the failure, or
+ * the link is a sensor, which fails by waiting. A run that started before is a cause of its own: joining it would hide a second problem.
+ */
+function explains(draft: Draft, s: Signal): Incident | undefined {
+  return draft.incidents().find((incident) => {
+    if (isOver(incident.status) || incident.releasing || incident.airflow !== s.airflow) return false;
+    const hold = draft.holdsOf(incident.id).find((h) => h.dagId === s.dagId && (isHolding(h.state) || h.state === 'ceded'));
+    const spared = incident.spared.find((d) => d.dagId === s.dagId && d.reason.code !== 'not_affected');
+    if (!hold && !spared) return false;
+    if (hold?.link === 'sensor') return true;
+    return s.runStart !== null && msBetween(incident.timestamps.failedAt, s.runStart) >= 0;
+  });
+}
+
+/** The same cause: the same DAG failing again, in a task that had failed before where the tasks are known. */
+function recentlyReleased(draft: Draft, s: Signal): Incident | undefined {
+  const since = addMs(draft.now, -draft.policy.monitor.reopenWithinMs);
+  return draft
+    .incidents()
+    .filter((i) => i.airflow === s.airflow && i.dagId === s.dagId && i.releasing && i.status !== 'dismissed')
+    .filter((i) => (i.timestamps.releasedAt ?? i.timestamps.resolvedAt ?? i.timestamps.openedAt) >= since)
+    .find((i) => {
+      const failedBefore = i.runs.filter((r) => r.role === 'cause').flatMap((r) => r.failedTasks);
+      return s.taskId === null || failedBefore.length === 0 || failedBefore.includes(s.taskId);
+    });
+}
+
+export function runOf(s: Signal, role: IncidentRun['role'], now: string): IncidentRun {
+  return {
+    dagId: s.dagId,
+    runId: s.runId,
+    role,
+    state: s.kind === 'run_failed' ? 'failed' : 'failing',
+    runType: s.runType,
+    logicalDate: s.logicalDate,
+    runStart: s.runStart,
+    failedTasks: s.taskId === null ? [] : [s.taskId],
+    failedAt: s.occurredAt < now ? s.occurredAt : now,
+  };
+}
+
+/** Adds the failure to the incident; new failed tasks or runs may reach more DAGs, so the facts are read again. */
+function join(draft: Draft, incident: Incident, signal: Signal, role: IncidentRun['role']): Incident {
+  const known = incident.runs.find((r) => r.dagId === signal.dagId && r.runId === signal.runId);
+  const run = known ? merge(known, signal) : runOf(signal, role, draft.now);
+  const runs = known ? incident.runs.map((r) => (r === known ? run : r)) : [...incident.runs, run];
+  const changed = draft.putIncident({ ...incident, runs });
+  if (!known || run.failedTasks.length > known.failedTasks.length || (known.state === 'failing' && run.state === 'failed')) {
+    const code = role === 'fallout' ? reason('fallout', { dag: signal.dagId, cause: incident.dagId }) : failureReason(signal);
+    draft.tell(incident.id, role === 'fallout' ? 'signal.fallout' : 'signal.joined', `${signal.dagId} ${signal.runId}`, code, AIRFLOW);
+    if (role === 'cause' && changed.type !== 'platform') requestSurvey(draft, changed.id);
+  }
+  return draft.incident(incident.id);
+}
+
+function merge(known: IncidentRun, s: Signal): IncidentRun {
+  const failedTasks = s.taskId === null || known.failedTasks.includes(s.taskId) ? known.failedTasks : [...known.failedTasks, s.taskId];
+  // A late callback must not turn a run that was cleared since back into a failed one: only observations may do that.
+  const newAttempt = s.kind === 'run_failed' && s.runStart !== null && known.runStart !== null && s.runStart > known.runStart;
+  const state = newAttempt || (known.state === 'failing' && s.kind === 'run_failed') ? 'failed' : known.state;
+  return { ...known, failedTasks, state, runStart: newAttempt ? s.runStart : (known.runStart ?? s.runStart), runType: known.runType ?? s.runType, logicalDate: known.logicalDate ?? s.logicalDate };
+}

@@ -1,0 +1,103 @@
+/**
+ * What a look at Airflow changes: runs that were cleared, healed, failed again, succeeded all the same or are gone; DAGs that a person took
+ * over; steps of a repair; released DAGs that have run.
+ */
+import { requestSurvey } from './containment.ts';
+import { type Draft, msBetween } from './draft.ts';
+import type { Observation } from './events.ts';
+import type { RunFacts } from './facts.ts';
+import type { Incident, IncidentRun } from './incident.ts';
+import { isOver } from './lifecycle.ts';
+import { observePause } from './ownership.ts';
+import { reason } from './reason.ts';
+import { observeReleased } from './release.ts';
+import { observeSteps } from './repair.ts';
+import { activeRepair } from './status.ts';
+import { AIRFLOW } from './timeline.ts';
+import { allWhole, verify } from './verification.ts';
+
+export function observe(draft: Draft, airflow: string, seen: Observation): void {
+  for (const p of seen.paused) observePause(draft, { airflow, dagId: p.dagId }, p.paused, p.who);
+  observeSteps(draft, airflow, seen.runs);
+  for (const incident of draft.incidents().filter((i) => i.airflow === airflow && !isOver(i.status) && !i.releasing)) {
+    observeIncident(draft, incident, seen);
+  }
+  observeReleased(draft, airflow, seen.releasedRuns);
+}
+
+function observeIncident(draft: Draft, incident: Incident, seen: Observation): void {
+  const ourOwn = rerunByUs(draft, incident.id);
+  const runs = incident.runs.map((r) => {
+    const after = observeRun(draft, incident, r, seen, ourOwn.has(`${r.dagId} ${r.runId}`));
+    return after.state === r.state && after.runStart === r.runStart && after.failedTasks === r.failedTasks ? r : after;
+  });
+  if (runs.some((r, i) => r !== incident.runs[i])) draft.patchIncident(incident.id, { runs });
+  settleHealing(draft, draft.incident(incident.id), seen);
+}
+
+/** Runs that a repair of ours has cleared or started: they move with its steps. */
+function rerunByUs(draft: Draft, incidentId: string): ReadonlySet<string> {
+  const repairs = draft.repairs().filter((r) => r.incidentId === incidentId && r.state === 'running');
+  const steps = repairs.flatMap((r) => r.steps.filter((s) => s.state !== 'waiting'));
+  return new Set(steps.flatMap((s) => s.runs.map((run) => `${s.dagId} ${run.runId}`)));
+}
+
+function observeRun(draft: Draft, incident: Incident, r: IncidentRun, seen: Observation, byUs: boolean): IncidentRun {
+  if (r.state === 'healed' || r.state === 'succeeded' || r.state === 'gone') return r;
+  if (seen.goneRuns.some((g) => g.dagId === r.dagId && g.runId === r.runId)) {
+    draft.tell(incident.id, 'run.gone', `${r.dagId} ${r.runId}`, reason('run_gone'), AIRFLOW);
+    return { ...r, state: 'gone' };
+  }
+  const run = seen.runs.find((x) => x.dagId === r.dagId && x.runId === r.runId);
+  if (!run) return r;
+  const known = { ...r, runType: r.runType ?? run.runType, logicalDate: r.logicalDate ?? run.logicalDate };
+  return run.state === 'success' ? succeeded(draft, incident, known, run, byUs) : run.state === 'failed' ? failed(draft, incident, known, run) : moving(draft, incident, known, run, byUs);
+}
+
+/** The same attempt: as far as we know it is the one that failed, and nobody cleared it since. */
+const sameAttempt = (r: IncidentRun, run: RunFacts): boolean => r.runStart === null || run.startDate === r.runStart;
+
+function succeeded(draft: Draft, incident: Incident, r: IncidentRun, run: RunFacts, byUs: boolean): IncidentRun {
+  if (byUs) return r;
+  const anyway = r.state === 'failing' && sameAttempt(r, run);
+  draft.tell(incident.id, anyway ? 'run.succeeded' : 'run.healed', `${r.dagId} ${r.runId}`, reason(anyway ? 'run_succeeded_anyway' : 'healed_outside'), AIRFLOW);
+  return { ...r, state: anyway ? 'succeeded' : 'healed' };
+}
+
+function failed(draft: Draft, incident: Incident, r: IncidentRun, run: RunFacts): IncidentRun {
+  if (r.state === 'failed' && sameAttempt(r, run)) return r.runStart === null ? { ...r, runStart: run.startDate } : r;
+  draft.tell(incident.id, 'run.failed', `${r.dagId} ${r.runId}`, reason('run_failed', { run: r.runId }), AIRFLOW);
+  // The end of the run may name more failed tasks than the first signal did: containment looks again.
+  if (r.role === 'cause' && incident.type !== 'platform') requestSurvey(draft, incident.id);
+  return { ...r, state: 'failed', runStart: run.startDate };
+}
+
+function moving(draft: Draft, incident: Incident, r: IncidentRun, run: RunFacts, byUs: boolean): IncidentRun {
+  if (r.state === 'failing') return r.runStart === null && run.startDate !== null ? { ...r, runStart: run.startDate } : r;
+  if (r.state !== 'failed' || sameAttempt(r, run)) return r;
+  if (!byUs) draft.tell(incident.id, 'run.rerunning', `${r.dagId} ${r.runId}`, reason('rerun_outside'), AIRFLOW);
+  return { ...r, state: 'rerunning' };
+}
+
+/** Everything that had failed is whole again without a repair of ours: verified and released by the same path. */
+function settleHealing(draft: Draft, incident: Incident, seen: Observation): void {
+  if (activeRepair(draft, incident.id)?.state === 'running' || incident.status === 'verifying') return;
+  const later = laterSuccess(draft, incident, seen);
+  if (later) {
+    const runs = incident.runs.map((r) => (r.role === 'cause' ? { ...r, state: 'healed' as const } : r));
+    draft.patchIncident(incident.id, { runs });
+    draft.tell(incident.id, 'run.healed', `${later.dagId} ${later.runId}`, reason('later_run_heals'), AIRFLOW);
+  }
+  if (incident.runs.length === 0 || !allWhole(draft.incident(incident.id))) return;
+  const anyway = incident.runs.every((r) => r.state === 'succeeded');
+  verify(draft, incident.id, reason(later ? 'later_run_heals' : anyway ? 'run_succeeded_anyway' : 'healed_outside'));
+}
+
+const HEALS_TAG = 'firedamper:latest-heals';
+
+function laterSuccess(draft: Draft, incident: Incident, seen: Observation): RunFacts | undefined {
+  const tags = draft.context.world.dag(incident.airflow, incident.dagId)?.tags ?? [];
+  if (!draft.policy.repair.latestHeals && !tags.includes(HEALS_TAG)) return undefined;
+  const lastFailure = incident.runs.map((r) => r.failedAt).sort().at(-1) ?? incident.timestamps.failedAt;
+  return seen.runs.find((r) => r.dagId === incident.dagId && r.state === 'success' && r.startDate !== null && msBetween(lastFailure, r.startDate) > 0);
+}

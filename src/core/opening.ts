@@ -1,0 +1,142 @@
+/** Opening and reopening an incident: type, severity, title, and the rule that gave them. */
+import { requestSurvey } from './containment.ts';
+import { addMs, type Draft } from './draft.ts';
+import type { Incident, IncidentRun, IncidentTimestamps, IncidentType } from './incident.ts';
+import { isOver } from './lifecycle.ts';
+import { walk } from './lineage.ts';
+import type { Severity } from './policy.ts';
+import { type Reason, reason } from './reason.ts';
+import type { Signal } from './signal.ts';
+import { setStatus } from './status.ts';
+import { AIRFLOW } from './timeline.ts';
+
+export function openIncident(draft: Draft, signal: Signal, run: IncidentRun): Incident {
+  const mass = massFailure(draft, signal);
+  if (mass) return openPlatform(draft, signal, run, mass);
+  const what = signal.taskId === null ? `run ${signal.runId} of ${signal.dagId} failed` : `${signal.taskId} of ${signal.dagId} failed`;
+  const rule = judgeSeverity(draft, signal.airflow, signal.dagId);
+  const why: Reason =
+    signal.taskId === null ? reason('run_failed', { run: signal.runId }) : reason('failure_final', { task: signal.taskId, run: signal.runId });
+  const incident = newIncident(draft, {
+    airflow: signal.airflow,
+    dagId: signal.dagId,
+    type: 'pipeline_failure',
+    severity: rule.severity,
+    rule: rule.sentence,
+    title: what,
+    runs: [run],
+    failedAt: run.failedAt,
+    why,
+  });
+  draft.tell(incident.id, 'incident.opened', signal.dagId, why, AIRFLOW, signal.text);
+  draft.notice(incident.id, 'opened', signal.dagId);
+  requestSurvey(draft, incident.id);
+  return draft.incident(incident.id);
+}
+
+export interface NewIncident {
+  readonly airflow: string;
+  readonly dagId: string;
+  readonly type: IncidentType;
+  readonly severity: Severity;
+  readonly rule: string;
+  readonly title: string;
+  readonly runs: readonly IncidentRun[];
+  readonly failedAt: string;
+  readonly why: Reason;
+}
+
+export function newIncident(draft: Draft, from: NewIncident): Incident {
+  const { failedAt, why, ...rest } = from;
+  return draft.putIncident({
+    id: draft.nextId('inc'),
+    ...rest,
+    status: 'open',
+    statusReason: why,
+    mode: draft.policy.mode,
+    spared: [],
+    gaps: [],
+    deliveries: [],
+    timestamps: { ...NO_TIMES, failedAt, openedAt: draft.now },
+    acknowledgedBy: null,
+    fixedBy: null,
+    surveyPending: false,
+    releasing: false,
+  });
+}
+
+const NO_TIMES: Omit<IncidentTimestamps, 'failedAt' | 'openedAt'> = {
+  acknowledgedAt: null,
+  containedAt: null,
+  fixedAt: null,
+  repairedAt: null,
+  verifiedAt: null,
+  releasedAt: null,
+  resolvedAt: null,
+  dismissedAt: null,
+};
+
+/** The simplest honest rule: P1 where the failing DAG, or something downstream of it, carries a tag that says so; else the default. */
+export function judgeSeverity(draft: Draft, airflow: string, dagId: string): { severity: Severity; sentence: string } {
+  const { p1Tags, p1Severity, defaultSeverity } = draft.policy.severity;
+  const world = draft.context.world;
+  const tagOf = (a: string, d: string) => world.dag(a, d)?.tags.find((t) => p1Tags.includes(t));
+  const own = tagOf(airflow, dagId);
+  if (own) return { severity: p1Severity, sentence: `a failed DAG is a pipeline_failure; ${p1Severity} because ${dagId} is tagged ${own}` };
+  for (const down of walk(world.edges(), { airflow, dagId }, null).reached) {
+    const tag = tagOf(down.airflow, down.dagId);
+    if (tag) return { severity: p1Severity, sentence: `a failed DAG is a pipeline_failure; ${p1Severity} because ${down.dagId} downstream is tagged ${tag}` };
+  }
+  const listed = p1Tags.join(', ') || 'no tag';
+  return { severity: defaultSeverity, sentence: `a failed DAG is a pipeline_failure; ${defaultSeverity} because neither it nor anything downstream is tagged ${listed}` };
+}
+
+/** Too many different DAGs at once look like Airflow itself, not like bad data: a responder must not become the outage. */
+function massFailure(draft: Draft, signal: Signal): number | null {
+  const since = addMs(draft.now, -draft.policy.platform.windowMs);
+  const failing = new Set(
+    draft
+      .incidents()
+      .filter((i) => i.airflow === signal.airflow && !isOver(i.status) && i.timestamps.openedAt >= since)
+      .flatMap((i) => (i.type === 'platform' ? i.runs.map((r) => r.dagId) : [i.dagId])),
+  );
+  failing.add(signal.dagId);
+  return failing.size >= draft.policy.platform.massFailureDags ? failing.size : null;
+}
+
+function openPlatform(draft: Draft, signal: Signal, run: IncidentRun, count: number): Incident {
+  const open = draft.incidents().find((i) => i.airflow === signal.airflow && i.type === 'platform' && !isOver(i.status));
+  if (open) {
+    draft.tell(open.id, 'signal.joined', `${signal.dagId} ${signal.runId}`, reason('joined_cause'), AIRFLOW);
+    return draft.putIncident({ ...open, runs: [...open.runs, run] });
+  }
+  const why = reason('mass_failure', { count: String(count), window: `${draft.policy.platform.windowMs / 1000} s` });
+  const incident = newIncident(draft, {
+    airflow: signal.airflow,
+    dagId: signal.dagId,
+    type: 'platform',
+    severity: draft.policy.severity.p1Severity,
+    rule: `${count} DAGs failing within ${draft.policy.platform.windowMs / 1000} s make one platform incident without holds`,
+    title: `${count} DAGs of ${signal.airflow} fail at once`,
+    runs: [run],
+    failedAt: run.failedAt,
+    why,
+  });
+  draft.tell(incident.id, 'incident.opened', signal.airflow, why, AIRFLOW);
+  draft.notice(incident.id, 'opened', signal.airflow);
+  return setStatus(draft, incident.id, 'contained', why);
+}
+
+/** A cause that fails again within the monitoring time continues its own story instead of beginning another. */
+export function reopen(draft: Draft, incident: Incident): Incident {
+  const again = draft.putIncident({
+    ...incident,
+    releasing: false,
+    deliveries: [],
+    fixedBy: null,
+    timestamps: { ...incident.timestamps, containedAt: null, fixedAt: null, repairedAt: null, verifiedAt: null, releasedAt: null, resolvedAt: null },
+  });
+  draft.tell(incident.id, 'incident.reopened', incident.dagId, reason('reopened'), AIRFLOW);
+  draft.notice(incident.id, 'opened', incident.dagId);
+  return setStatus(draft, again.id, 'open', reason('reopened'));
+}

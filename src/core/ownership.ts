@@ -1,0 +1,104 @@
+/**
+ * Who paused a DAG: nobody, we, somebody else. The law of this file: we unpause only what we paused ourselves and what nobody has touched
+ * since; where that cannot be told, a person is asked. Airflow offers no compare-and-set, so the effects read before and after.
+ */
+import { dagKey, type Draft } from './draft.ts';
+import type { UnpauseFound } from './events.ts';
+import type { DagRef } from './facts.ts';
+import type { Hold } from './hold.ts';
+import { HOLD_STATE, OWNERSHIP_STATE, step } from './lifecycle.ts';
+import { type Reason, reason } from './reason.ts';
+import { AIRFLOW } from './timeline.ts';
+
+/** Asks for the unpause of a DAG that is ours and that nothing holds any more. `forced`: a person said so, the audit check is skipped. */
+export function releaseNow(draft: Draft, dag: DagRef, forced = false): void {
+  const own = draft.ownership(dag);
+  step(OWNERSHIP_STATE, dagKey(dag), own.state, 'resume_intended');
+  const intent = draft.intend({ kind: 'unpause_dag', airflow: dag.airflow, dagId: dag.dagId, forced });
+  draft.putOwnership({ ...own, state: 'resume_intended', op: intent.op, ops: [...own.ops, intent.op] });
+}
+
+/** Lets one hold go. Returns true where the end comes later, with the unpause. */
+export function letGo(draft: Draft, hold: Hold, why: Reason, forced = false): boolean {
+  const own = draft.ownership(hold);
+  if (hold.state === 'ceded' || hold.state === 'released' || hold.state === 'release_intended') return hold.state === 'release_intended';
+  if (hold.state === 'foreign') return end(draft, hold, reason('release_not_ours'));
+  if (own.state === 'pause_intended' || draft.incident(hold.incidentId).mode === 'shadow') return end(draft, hold, why);
+  const others = draft.holdingOn(hold).filter((h) => h.id !== hold.id);
+  if (others.length > 0) return end(draft, hold, reason('still_held', { incidents: others.map((h) => h.incidentId).join(', ') }));
+  if (own.state !== 'ours') return end(draft, hold, why);
+  if (own.uncertain && !forced) {
+    ask(draft, hold, 'after a restart nobody can tell who paused it');
+    return true;
+  }
+  step(HOLD_STATE, `hold ${hold.id}`, hold.state, 'release_intended');
+  draft.putHold({ ...hold, state: 'release_intended' });
+  draft.tell(hold.incidentId, 'hold.release_intended', hold.dagId, why);
+  releaseNow(draft, hold, forced);
+  return true;
+}
+
+function end(draft: Draft, hold: Hold, why: Reason): false {
+  step(HOLD_STATE, `hold ${hold.id}`, hold.state, 'released');
+  draft.putHold({ ...hold, state: 'released', releasedAt: draft.now });
+  draft.tell(hold.incidentId, 'hold.released', hold.dagId, why);
+  return false;
+}
+
+function ask(draft: Draft, hold: Hold, why: string): void {
+  const because = reason('release_uncertain', { why });
+  if (hold.reason.code === because.code) return;
+  draft.putHold({ ...hold, state: hold.state === 'release_intended' ? 'held' : hold.state, reason: because });
+  draft.tell(hold.incidentId, 'hold.uncertain', hold.dagId, because);
+  draft.notice(hold.incidentId, 'attention', hold.dagId);
+}
+
+/** What the unpause found. Returns the incidents whose release may now be complete. */
+export function unpaused(draft: Draft, dag: DagRef, found: UnpauseFound): string[] {
+  const own = draft.ownership(dag);
+  if (own.state !== 'resume_intended') return [];
+  const leaving = draft.holds().filter((h) => dagKey(h) === dagKey(dag) && h.state === 'release_intended');
+  switch (found.was) {
+    case 'unpaused_by_us':
+      draft.putOwnership({ ...own, state: 'none', since: null });
+      for (const h of leaving) end(draft, h, reason('released'));
+      break;
+    case 'gone':
+      draft.putOwnership({ ...own, state: 'none', since: null });
+      for (const h of leaving) end(draft, h, reason('dag_gone'));
+      break;
+    case 'already_unpaused':
+      draft.putOwnership({ ...own, state: 'ceded' });
+      for (const h of leaving) cede(draft, h, reason('person_unpaused', { who: found.who }));
+      break;
+    case 'touched':
+    case 'repaused':
+      draft.putOwnership({ ...own, state: 'ceded' });
+      for (const h of leaving) cede(draft, h, reason('person_touched', { who: found.who }));
+      break;
+    case 'uncertain':
+      draft.putOwnership({ ...own, state: 'ours', uncertain: true });
+      for (const h of leaving) ask(draft, h, found.why);
+      break;
+    default:
+      found satisfies never;
+  }
+  return leaving.map((h) => h.incidentId);
+}
+
+/** A person took the DAG over: said once, never fought. */
+function cede(draft: Draft, hold: Hold, why: Reason): void {
+  step(HOLD_STATE, `hold ${hold.id}`, hold.state, 'ceded');
+  draft.putHold({ ...hold, state: 'ceded', reason: why, releasedAt: draft.now });
+  draft.tell(hold.incidentId, 'hold.ceded', hold.dagId, why, AIRFLOW);
+  draft.notice(hold.incidentId, 'attention', hold.dagId);
+}
+
+/** A look at Airflow: a DAG that we hold (or count as held by others) runs again, so a person wants it to. */
+export function observePause(draft: Draft, dag: DagRef, isPaused: boolean, who: string | null): void {
+  const own = draft.ownership(dag);
+  if (isPaused || (own.state !== 'ours' && own.state !== 'foreign')) return;
+  const holds = draft.holdingOn(dag).filter((h) => h.state !== 'intended');
+  draft.putOwnership({ ...own, state: holds.length > 0 ? 'ceded' : 'none' });
+  for (const h of holds) cede(draft, h, reason('person_unpaused', { who: who ?? 'somebody' }));
+}

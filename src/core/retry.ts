@@ -1,0 +1,28 @@
+/** When a failed intent is tried again. Pure; the spread comes from the evaluation's chance, so that many do not come back at once. */
+import { addMs } from './draft.ts';
+import type { Outcome } from './events.ts';
+import type { Intent, IntentKind } from './intent.ts';
+import type { Instant } from './facts.ts';
+
+const BASE_MS = 500;
+const CAP_MS = 30_000;
+/** After so many attempts the act is given up and people are told. Holding and releasing are never given up for an unreachable Airflow. */
+const MAX_ATTEMPTS: Readonly<Record<IntentKind, number>> = {
+  survey: Number.POSITIVE_INFINITY,
+  pause_dag: Number.POSITIVE_INFINITY,
+  unpause_dag: Number.POSITIVE_INFINITY,
+  plan_repair: 5,
+  repair_step: 20,
+  plan_release: Number.POSITIVE_INFINITY,
+  deliver: 20,
+  send_notice: 8,
+};
+
+export function nextAttempt(intent: Intent, outcome: Outcome & { result: 'failed' | 'unknown' }, now: Instant, chance: string): Intent {
+  const attempts = intent.attempts;
+  const hopeless = outcome.result === 'failed' && !outcome.retry;
+  if (hopeless || attempts >= MAX_ATTEMPTS[intent.act.kind]) return { ...intent, state: 'failed', lastError: outcome.error };
+  const spread = 0.5 + (Number.parseInt(chance.slice(0, 2), 36) || 0) / (36 * 36) / 2;
+  const delay = Math.min(CAP_MS, BASE_MS * 2 ** Math.min(attempts, 10)) * spread;
+  return { ...intent, state: outcome.result === 'unknown' ? 'unknown' : 'planned', dueAt: addMs(now, delay), lastError: outcome.error };
+}

@@ -1,0 +1,31 @@
+import type { Draft } from './draft.ts';
+import type { Incident } from './incident.ts';
+import { INCIDENT_STATUS, isActiveRepair, REPAIR_STATE, step } from './lifecycle.ts';
+import type { Repair } from './plan.ts';
+import type { Reason } from './reason.ts';
+import type { Actor } from './timeline.ts';
+
+/** The one way to change an incident's status: checked against the lifecycle, with its reason, in the history. */
+export function setStatus(draft: Draft, id: string, to: Incident['status'], why: Reason, actor?: Actor): Incident {
+  const before = draft.incident(id);
+  step(INCIDENT_STATUS, `incident ${id}`, before.status, to);
+  const after = draft.putIncident({ ...before, status: to, statusReason: why });
+  if (before.status !== to) draft.tell(id, `incident.${to}`, before.dagId, why, actor);
+  return after;
+}
+
+/** Notes when something first happened; a later repetition keeps the first time. */
+export function stamp(draft: Draft, id: string, what: 'fixedAt' | 'repairedAt' | 'verifiedAt' | 'releasedAt' | 'resolvedAt' | 'dismissedAt'): void {
+  const { timestamps } = draft.incident(id);
+  draft.patchIncident(id, { timestamps: { ...timestamps, [what]: timestamps[what] ?? draft.now } });
+}
+
+export const activeRepair = (draft: Draft, incidentId: string): Repair | undefined =>
+  draft.repairs().find((r) => r.incidentId === incidentId && isActiveRepair(r.state));
+
+export function setRepair(draft: Draft, repair: Repair, to: Repair['state'], why: Reason, change: Partial<Repair> = {}, actor?: Actor): Repair {
+  step(REPAIR_STATE, `repair ${repair.id}`, repair.state, to);
+  const after = draft.putRepair({ ...repair, ...change, state: to, stateReason: why, endedAt: isActiveRepair(to) ? null : draft.now });
+  draft.tell(repair.incidentId, `repair.${to}`, repair.id, why, actor);
+  return after;
+}

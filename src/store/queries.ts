@@ -1,0 +1,113 @@
+/** The read models on their own read-only connection. */
+import type { Kysely } from 'kysely';
+import type { DagFacts, DagRef, Lineage, LineageEdge } from '../core/facts.ts';
+import type { Hold } from '../core/hold.ts';
+import type { Incident } from '../core/incident.ts';
+import * as codec from './codec.ts';
+import type { DagView, IncidentView, Page, ReadModels, StoreCounts } from './readModels.ts';
+import type { Tables } from './tables.ts';
+
+type Db = Kysely<Tables>;
+
+export function createReadModels(db: Db): ReadModels {
+  return {
+    incidents: (query) => incidents(db, query),
+    incident: (id) => incident(db, id),
+    timeline: async (id) => {
+      const rows = await db.selectFrom('timeline').selectAll().where('incident_id', '=', id).orderBy('id').execute();
+      return rows.map(codec.entryFromRow);
+    },
+    holds: (query) => holds(db, query),
+    hold: async (id) => {
+      const row = await db.selectFrom('holds').selectAll().where('id', '=', id).executeTakeFirst();
+      return row ? codec.holdFromRow(row) : null;
+    },
+    repair: async (id) => {
+      const row = await db.selectFrom('repairs').select('doc').where('id', '=', id).executeTakeFirst();
+      return row ? codec.repairFromRow(row) : null;
+    },
+    dag: (airflow, dagId) => dag(db, { airflow, dagId }),
+    quarantine: async (limit) => {
+      const rows = await db.selectFrom('inbox').selectAll().where('quarantine', 'is not', null).orderBy('n', 'desc').limit(limit).execute();
+      return rows.map((r) => ({ id: r.webhook_id, airflow: r.airflow, receivedAt: r.received_at, why: r.quarantine ?? '', body: r.body }));
+    },
+    counts: () => counts(db),
+  };
+}
+
+/** The cursor is the number of the last row of the page before; anything else reads as "from the start". */
+const after = (cursor: string | undefined): number => (cursor && /^\d{1,15}$/.test(cursor) ? Number(cursor) : Number.MAX_SAFE_INTEGER);
+
+function paged<R extends { n: number }, T>(rows: R[], limit: number, from: (row: R) => T): Page<T> {
+  const page = rows.slice(0, limit);
+  return { items: page.map(from), nextCursor: rows.length > limit ? String(page.at(-1)?.n) : null };
+}
+
+async function incidents(db: Db, q: Parameters<ReadModels['incidents']>[0]): Promise<Page<Incident>> {
+  let query = db.selectFrom('incidents').select(['n', 'doc']).where('n', '<', after(q.cursor)).orderBy('n', 'desc').limit(q.limit + 1);
+  if (q.status && q.status.length > 0) query = query.where('status', 'in', q.status);
+  if (q.airflow !== undefined) query = query.where('airflow', '=', q.airflow);
+  if (q.dagId !== undefined) query = query.where('dag_id', '=', q.dagId);
+  return paged(await query.execute(), q.limit, codec.incidentFromRow);
+}
+
+async function holds(db: Db, q: Parameters<ReadModels['holds']>[0]): Promise<Page<Hold>> {
+  let query = db.selectFrom('holds').selectAll().where('n', '<', after(q.cursor)).orderBy('n', 'desc').limit(q.limit + 1);
+  if (q.active) query = query.where('released_at', 'is', null);
+  if (q.airflow !== undefined) query = query.where('airflow', '=', q.airflow);
+  if (q.dagId !== undefined) query = query.where('dag_id', '=', q.dagId);
+  if (q.incidentId !== undefined) query = query.where('incident_id', '=', q.incidentId);
+  return paged(await query.execute(), q.limit, codec.holdFromRow);
+}
+
+async function incident(db: Db, id: string): Promise<IncidentView | null> {
+  const row = await db.selectFrom('incidents').select('doc').where('id', '=', id).executeTakeFirst();
+  if (!row) return null;
+  const found = codec.incidentFromRow(row);
+  const signals = await db.selectFrom('signals').select('doc').where('incident_id', '=', id).orderBy('n').limit(500).execute();
+  const holdRows = await db.selectFrom('holds').selectAll().where('incident_id', '=', id).orderBy('n').execute();
+  const repairs = await db.selectFrom('repairs').select('doc').where('incident_id', '=', id).orderBy('n', 'desc').execute();
+  const held = holdRows.map(codec.holdFromRow);
+  const inside = new Set([found, ...held, ...found.spared].map((d) => `${d.airflow}/${d.dagId}`));
+  const edges = (await allEdges(db)).filter((e) => inside.has(`${e.from.airflow}/${e.from.dagId}`) && inside.has(`${e.to.airflow}/${e.to.dagId}`));
+  return { incident: found, signals: signals.map(codec.signalFromRow), holds: held, repairs: repairs.map(codec.repairFromRow), edges };
+}
+
+async function allEdges(db: Db): Promise<LineageEdge[]> {
+  const rows = await db.selectFrom('facts').select('doc').where('kind', '=', 'lineage').execute();
+  return rows.flatMap((r) => [...(JSON.parse(r.doc) as Lineage).edges]);
+}
+
+const isDag = (d: DagRef, e: DagRef): boolean => d.airflow === e.airflow && d.dagId === e.dagId;
+
+async function dag(db: Db, ref: DagRef): Promise<DagView | null> {
+  const dagsRow = await db.selectFrom('facts').select('doc').where('kind', '=', 'dags').where('airflow', '=', ref.airflow).executeTakeFirst();
+  const facts = dagsRow ? ((JSON.parse(dagsRow.doc) as DagFacts[]).find((d) => d.dagId === ref.dagId) ?? null) : null;
+  const own = await db.selectFrom('ownerships').selectAll().where('airflow', '=', ref.airflow).where('dag_id', '=', ref.dagId).executeTakeFirst();
+  const holdRows = await db.selectFrom('holds').selectAll().where('airflow', '=', ref.airflow).where('dag_id', '=', ref.dagId).where('released_at', 'is', null).execute();
+  const edges = await allEdges(db);
+  const upstream = edges.filter((e) => isDag(e.to, ref));
+  const downstream = edges.filter((e) => isDag(e.from, ref));
+  if (!facts && !own && holdRows.length === 0 && upstream.length + downstream.length === 0) return null;
+  return { facts, ownership: own ? codec.ownershipFromRow(own) : null, holds: holdRows.map(codec.holdFromRow), upstream, downstream };
+}
+
+async function counts(db: Db): Promise<StoreCounts> {
+  const by = async (table: 'incidents' | 'holds' | 'intents', column: 'status' | 'state'): Promise<Record<string, number>> => {
+    const rows = await db
+      .selectFrom(table)
+      .select((eb) => [eb.ref(column as never).$castTo<string>().as('what'), eb.fn.countAll<number>().as('n')])
+      .groupBy(column as never)
+      .execute();
+    return Object.fromEntries(rows.map((r) => [r.what, Number(r.n)]));
+  };
+  const pending = await db.selectFrom('inbox').select((eb) => eb.fn.countAll<number>().as('n')).where('done', '=', 0).executeTakeFirst();
+  const aside = await db.selectFrom('inbox').select((eb) => eb.fn.countAll<number>().as('n')).where('quarantine', 'is not', null).executeTakeFirst();
+  return {
+    incidentsByStatus: await by('incidents', 'status'),
+    holdsByState: await by('holds', 'state'),
+    intentsByState: await by('intents', 'state'),
+    inboxPending: Number(pending?.n ?? 0),
+    quarantined: Number(aside?.n ?? 0),
+  };
+}
