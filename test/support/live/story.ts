@@ -27,6 +27,7 @@ export function story(): Story {
   const truth = new Truth(lab);
   const services: Service[] = [];
   const flag = (name: string) => join(lab.flags, name);
+  const breakTask = (dagId: string, taskId: string, how = '') => writeFileSync(flag(`${dagId}.${taskId}`), how);
   afterAll(async () => {
     await Promise.all(services.map((service) => service.close()));
   });
@@ -38,7 +39,7 @@ export function story(): Story {
       services.push(service);
       return { service, firedamper: new Firedamper(service) };
     },
-    breakTask: (dagId, taskId, how = '') => writeFileSync(flag(`${dagId}.${taskId}`), how),
+    breakTask,
     mendTask: (dagId, taskId) => rmSync(flag(`${dagId}.${taskId}`), { force: true }),
     stopTaskAtStart(dagId, taskId) {
       const file = flag(`${dagId}.${taskId}.wait`);
@@ -49,7 +50,7 @@ export function story(): Story {
     },
     async failedRun(dagId, taskId) {
       await truth.known(dagId);
-      this.breakTask(dagId, taskId);
+      breakTask(dagId, taskId);
       const runId = `live__${dagId}__1`;
       await truth.trigger(dagId, runId);
       return truth.ended(dagId, runId, 'failed');
