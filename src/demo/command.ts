@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { appendFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { unavailable } from '../errors.ts';
@@ -21,6 +21,12 @@ export interface Account {
 }
 
 const LINES_IN_ERROR = 12;
+const running = new Set<ChildProcess>();
+
+/** Ends every command that `runCommand` has not yet seen the end of: for a caller who gives up. */
+export function killRunningCommands(): void {
+  for (const child of running) child.kill('SIGKILL');
+}
 
 /** Runs a command to its end and answers what it printed. Rejects with its last lines when it fails or cannot be started. */
 export async function runCommand(command: string, args: readonly string[], options: CommandOptions = {}): Promise<string> {
@@ -30,6 +36,7 @@ export async function runCommand(command: string, args: readonly string[], optio
     ...(options.as ?? {}),
     stdio: ['pipe', 'pipe', 'pipe'],
   });
+  running.add(child);
   let printed = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.on('data', (chunk: Buffer) => {
@@ -42,7 +49,7 @@ export async function runCommand(command: string, args: readonly string[], optio
   const code = await new Promise<number | string>((resolve, reject) => {
     child.once('error', (error) => reject(unavailable(`cannot start ${command}: ${error.message}`)));
     child.once('close', (exit, signal) => resolve(exit ?? signal ?? 'unknown'));
-  });
+  }).finally(() => running.delete(child));
   if (options.log) await appendFile(options.log, printed);
   if (code === 0) return printed;
   const tail = printed.trimEnd().split('\n').slice(-LINES_IN_ERROR).join('\n');

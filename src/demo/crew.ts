@@ -38,6 +38,7 @@ const POLL_MS = 100;
  * process id that has meanwhile gone to another program has another start time.
  */
 export class Crew {
+  static readonly #mine = new Set<Crew>();
   readonly #file: string;
   #members: Member[] = [];
 
@@ -55,7 +56,14 @@ export class Crew {
       }
     }
     await Crew.stopRecorded(file);
-    return new Crew(file);
+    const crew = new Crew(file);
+    Crew.#mine.add(crew);
+    return crew;
+  }
+
+  /** Ends every crew that this process has opened: for a caller who gives up in the middle of something. */
+  static async stopMine(graceMs: number): Promise<void> {
+    await Promise.all([...Crew.#mine].map((crew) => crew.stop('all', graceMs)));
   }
 
   /** Ends whatever `file` records; answers the names of those that still ran. */
