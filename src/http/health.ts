@@ -1,0 +1,28 @@
+import type { Express } from 'express';
+import { personOrNull } from './access.ts';
+import type { Health, HttpDeps } from './deps.ts';
+import type { components } from './schema-service.d.ts';
+
+type Api = components['schemas'];
+
+export function healthRoutes(app: Express, deps: HttpDeps): void {
+  app.get('/healthz', (_req, res) => void res.json({ status: 'alive' }));
+  app.get('/readyz', async (_req, res) => {
+    const health = await deps.health();
+    res.status(health.ready ? 200 : 503).json(readiness(health, personOrNull(res) !== null));
+  });
+  app.get('/metrics', async (_req, res) => void res.type('text/plain; version=0.0.4').send(await deps.metrics()));
+}
+
+/** `detail` may repeat what an Airflow answered, host names included: not for everybody. */
+function readiness(health: Health, trusted: boolean): Api['Readiness'] {
+  const { ready, reasons, version, mode } = health;
+  const airflows = health.airflows.map(({ id, state, version, lastPollAt, detail, gaps }) => ({
+    id,
+    state,
+    version,
+    last_poll_at: lastPollAt,
+    ...(trusted ? { detail, gaps } : {}),
+  }));
+  return { ready, reasons, version, mode, airflows };
+}
