@@ -55,7 +55,7 @@ export interface AirflowClient {
   /** `rendered_fields` of one task instance; `{}` where it never ran. Unmapped tasks only. */
   getRenderedFields(dagId: string, runId: string, taskId: string): Promise<Readonly<Record<string, unknown>>>;
 
-  /** Newest id of the audit log over all DAGs; null when the log is empty; unreadable answers say so. */
+  /** Newest id of the audit log over all DAGs; 0 when the log is empty; unreadable answers say so. */
   auditCursor(): Promise<{ readonly readable: true; readonly id: number } | { readonly readable: false; readonly why: string }>;
   /** Pause-type rows with an id above `afterId` that concern this DAG: by its id, or a bulk PATCH whose pattern could match it. Oldest first. */
   auditRows(dagId: string, afterId: number): Promise<AuditAnswer>;
@@ -174,7 +174,11 @@ export class AirflowError extends Error {
   /** Method and path template, such as `PATCH /dags/{dag_id}`. */
   readonly operation: string;
 
-  constructor(kind: AirflowErrorKind, message: string, about: { outcome: 'none' | 'unknown'; status?: number | null; operation: string }) {
+  constructor(
+    kind: AirflowErrorKind,
+    message: string,
+    about: { outcome: 'none' | 'unknown'; status?: number | null; operation: string },
+  ) {
     super(message);
     this.name = 'AirflowError';
     this.kind = kind;

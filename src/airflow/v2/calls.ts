@@ -1,0 +1,22 @@
+/** Everything that we ask of Airflow 3. */
+import type { Calls } from '../calls.ts';
+import { healthFacts } from '../health.ts';
+import type { Wire } from '../wire.ts';
+import { v2Acts } from './acts.ts';
+import { v2Assets } from './assets.ts';
+import { v2Audit } from './audit.ts';
+import { v2Backfills } from './backfills.ts';
+import { type V2Setting, v2Dags } from './dags.ts';
+import { v2Runs } from './runs.ts';
+
+export const createV2 = (setting: V2Setting, wire: Wire): Calls => ({
+  ...v2Dags(setting),
+  ...v2Runs(setting),
+  ...v2Audit(setting),
+  ...v2Assets(setting),
+  ...v2Backfills(setting),
+  ...v2Acts(setting),
+  health: () => wire.call('get', '/api/v2/monitor/health', { lane: 'poll' }, healthFacts),
+  getLineage: () => Promise.reject(new Error('next')),
+  capabilities: () => Promise.reject(new Error('next')),
+});
