@@ -8,6 +8,7 @@
  */
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { FiredamperError } from '../errors.ts';
 import { type AirflowVersion, ensureAirflow, startAirflow, stopAirflowIn } from './lab.ts';
 
 const { positionals, values } = parseArgs({
@@ -24,10 +25,16 @@ const { positionals, values } = parseArgs({
 const [command, version] = positionals;
 const home = resolve(values.home ?? join(values.root, 'lab', version ?? ''));
 
-if (version !== '3.3.2' && version !== '2.11.2') usage();
-else if (command === 'start') await start(version);
-else if (command === 'stop') console.log(`stopped: ${(await stopAirflowIn(home)).join(', ') || 'nothing was running'}`);
-else usage();
+try {
+  if (version !== '3.3.2' && version !== '2.11.2') usage();
+  else if (command === 'start') await start(version);
+  else if (command === 'stop') console.log(`stopped: ${(await stopAirflowIn(home)).join(', ') || 'nothing was running'}`);
+  else usage();
+} catch (error) {
+  if (!(error instanceof FiredamperError)) throw error;
+  console.error(error.message);
+  process.exitCode = 1;
+}
 
 async function start(wanted: AirflowVersion): Promise<void> {
   const onProgress = (line: string) => console.error(line);

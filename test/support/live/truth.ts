@@ -175,8 +175,12 @@ export class Truth {
 
   async #call(method: string, path: string, body?: unknown): Promise<Row> {
     const url = `${this.#lab.url}${this.three ? '/api/v2' : '/api/v1'}${path}`;
-    const headers = { authorization: await this.#authorization(), 'content-type': 'application/json' };
-    const response = await fetch(url, { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
+    const authorization = await this.#authorization();
+    const sent =
+      body === undefined
+        ? { headers: { authorization } }
+        : { headers: { authorization, 'content-type': 'application/json' }, body: JSON.stringify(body) };
+    const response = await fetch(url, { method, ...sent });
     const answer = await response.text();
     if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${answer.slice(0, 300)}`);
     return answer ? (JSON.parse(answer) as Row) : {};
