@@ -1,0 +1,56 @@
+"""Standard Webhooks: HMAC-SHA256 over ``id.timestamp.body``; the secret is ``whsec_`` and the base64 of 24 to 64 bytes."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+from typing import Any, Mapping
+
+PREFIX = "whsec_"
+HINT = 'make one with: echo "whsec_$(openssl rand -base64 32)"'
+
+
+class BadSecret(ValueError):
+    """The secret cannot be used. The message says why and how to make one, and never repeats it."""
+
+
+def key_from(secret: str) -> bytes:
+    """The bytes behind a secret.
+
+    A secret without the prefix is refused: the specification leaves open whether such a text is base64 or the key itself, and a
+    guess that differs from the receiver's shows only as "wrong signature".
+    """
+    if not secret.startswith(PREFIX):
+        raise BadSecret(f"it is written whsec_<base64>; {HINT}")
+    try:
+        key = base64.b64decode(secret[len(PREFIX) :], validate=True)
+    except (binascii.Error, ValueError):
+        raise BadSecret(f"what follows whsec_ is not base64; {HINT}") from None
+    if not 24 <= len(key) <= 64:
+        raise BadSecret(f"it holds 24 to 64 bytes, this one {len(key)}; {HINT}")
+    return key
+
+
+def headers(key: bytes, webhook_id: str, timestamp: int, body: bytes) -> dict[str, str]:
+    mac = hmac.new(key, f"{webhook_id}.{timestamp}.".encode() + body, hashlib.sha256).digest()
+    return {
+        "webhook-id": webhook_id,
+        "webhook-timestamp": str(timestamp),
+        "webhook-signature": "v1," + base64.b64encode(mac).decode("ascii"),
+    }
+
+
+def webhook_id(airflow: str, event: Mapping[str, Any]) -> str:
+    """Derived, so that one failure has one id whoever reports it: Airflow's own double run of a callback on a lost heartbeat (seen
+    on 3.0.6-3.3.2), and callback and listener side by side.
+
+    A try number goes on counting when a task is cleared. A run has none, but a clear gives it a new start (2.11.2, 3.3.2), which
+    stands in its place: otherwise the failure of a repair would pass for the failure that it was meant to cure.
+    """
+    attempt = event.get("run_start_date") if event.get("task_id") is None else event.get("try_number")
+    of = [airflow, event["dag_id"], event["run_id"], event.get("task_id"), event.get("map_index"), attempt, event["kind"]]
+    digest = hashlib.sha256(json.dumps(of, ensure_ascii=True, separators=(",", ":")).encode("ascii")).hexdigest()
+    return "fd_" + digest[:32]

@@ -1,0 +1,167 @@
+"""What could not be sent waits on disk: one JSON file per event, never half written, never more than the caps.
+
+The files hold events, not signatures: time and MAC are made anew for each try, and the secret is never on disk. Many task processes
+share the folder; a file lock makes one of them the flusher, and everything works without it, because the service knows each event
+by its id.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import stat
+import time
+from dataclasses import dataclass
+from typing import Any, Iterator, Optional
+
+MAX_FILES = 1000
+MAX_BYTES = 50 * 1024 * 1024
+MAX_EVENT_BYTES = 256 * 1024
+STALE_TEMP_SECONDS = 3600
+
+_SUFFIX = ".json"
+_DROPPED = "dropped"
+_LOCK = "lock"
+
+
+@dataclass(frozen=True)
+class Spool:
+    folder: str
+    max_files: int = MAX_FILES
+    max_bytes: int = MAX_BYTES
+
+    def keep(self, event: dict[str, Any]) -> None:
+        """Stores one event, durably. Raises OSError where the disk does not take it."""
+        self._open_folder()
+        # The name sorts by age; the id keeps the same event from lying here twice when two processes report it.
+        name = f"{time.time_ns():020d}-{event['event_id']}{_SUFFIX}"
+        for old in self._files():
+            if old.endswith(f"-{event['event_id']}{_SUFFIX}"):
+                name = old
+        temp = os.path.join(self.folder, f".{name}.{os.getpid()}.{time.monotonic_ns()}.tmp")
+        try:
+            with open(temp, "xb") as file:
+                file.write(json.dumps(event, ensure_ascii=False).encode("utf-8"))
+                file.flush()
+                os.fsync(file.fileno())
+            os.rename(temp, os.path.join(self.folder, name))
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(temp)
+            raise
+        self._keep_caps()
+
+    def oldest(self, count: int) -> list[str]:
+        return self._files()[:count]
+
+    def read(self, name: str) -> Optional[dict[str, Any]]:
+        """The event in that file; None (and the file is gone, counted as dropped) where it cannot be read as one."""
+        path = os.path.join(self.folder, name)
+        try:
+            with open(path, "rb") as file:
+                event = json.loads(file.read(MAX_EVENT_BYTES + 1))
+            if isinstance(event, dict) and isinstance(event.get("event_id"), str):
+                return event
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError):
+            pass
+        self.drop(name)
+        return None
+
+    def remove(self, name: str) -> bool:
+        """False where somebody else was faster."""
+        try:
+            os.unlink(os.path.join(self.folder, name))
+        except FileNotFoundError:
+            return False
+        return True
+
+    def drop(self, name: str) -> None:
+        if self.remove(name):
+            self.count_dropped(1)
+
+    def count_dropped(self, count: int) -> None:
+        """One byte per dropped event at the end of a file: appending needs no lock and survives a crash."""
+        self._open_folder()
+        fd = os.open(os.path.join(self.folder, _DROPPED), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        try:
+            os.write(fd, b"." * count)
+        finally:
+            os.close(fd)
+
+    def dropped(self) -> int:
+        try:
+            return os.stat(os.path.join(self.folder, _DROPPED)).st_size
+        except OSError:
+            return 0
+
+    def forget_dropped(self, count: int) -> None:
+        """After they were told. A drop between reading and cutting can be lost: a count that is one too low, nothing else."""
+        path = os.path.join(self.folder, _DROPPED)
+        with contextlib.suppress(OSError):
+            os.truncate(path, max(0, os.stat(path).st_size - count))
+
+    @contextlib.contextmanager
+    def turn(self) -> Iterator[bool]:
+        """True for the one process that may flush and tell the dropped count. Never waits; the system frees it when a process dies."""
+        fd = self._try_lock()
+        try:
+            yield fd is not None
+        finally:
+            if fd is not None:
+                os.close(fd)
+
+    def _try_lock(self) -> Optional[int]:
+        import fcntl
+
+        if not os.path.isdir(self.folder):
+            return None
+        fd: Optional[int] = None
+        try:
+            self._check_owner()
+            fd = os.open(os.path.join(self.folder, _LOCK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            if fd is not None:
+                os.close(fd)
+            return None
+        return fd
+
+    def _open_folder(self) -> None:
+        os.makedirs(self.folder, mode=0o700, exist_ok=True)
+        self._check_owner()
+
+    def _check_owner(self) -> None:
+        # In a shared temporary folder somebody else may have made it first, to read what we write or to have events sent in our name.
+        parent = os.path.dirname(os.path.abspath(self.folder))
+        shared = os.stat(parent).st_mode & stat.S_IWOTH != 0
+        found = os.lstat(self.folder) if shared else os.stat(self.folder)
+        if not stat.S_ISDIR(found.st_mode):
+            raise NotADirectoryError(f"{self.folder} is no folder")
+        if shared and found.st_uid not in (os.geteuid(), 0):
+            raise PermissionError(f"{self.folder} belongs to somebody else")
+
+    def _files(self) -> list[str]:
+        try:
+            return sorted(name for name in os.listdir(self.folder) if name.endswith(_SUFFIX) and not name.startswith("."))
+        except FileNotFoundError:
+            return []
+
+    def _keep_caps(self) -> None:
+        """Oldest out. Two processes at once may both look; each file is counted by the one that removed it."""
+        sizes = []
+        for entry in os.scandir(self.folder):
+            with contextlib.suppress(OSError):
+                if entry.name.endswith(_SUFFIX) and not entry.name.startswith("."):
+                    sizes.append((entry.name, entry.stat().st_size))
+                elif entry.name.endswith(".tmp") and time.time() - entry.stat().st_mtime > STALE_TEMP_SECONDS:
+                    os.unlink(entry.path)
+        sizes.sort()
+        count, total = len(sizes), sum(size for _, size in sizes)
+        for name, size in sizes[:-1]:
+            if count <= self.max_files and total <= self.max_bytes:
+                return
+            self.drop(name)
+            count, total = count - 1, total - size

@@ -1,0 +1,89 @@
+"""A real HTTP server that behaves as told, and says what it got."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import socket
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+SECRET = "whsec_" + base64.b64encode(b"a test secret of thirty-two byte").decode()
+
+
+class Receiver:
+    """``mode``: ``ok``, a status code, ``hang`` (reads, never answers), ``drip`` (answers byte by byte), ``garbage``, ``cut``."""
+
+    def __init__(self) -> None:
+        self.mode: str | int = "ok"
+        self.requests: list[dict[str, Any]] = []
+        self._stop = threading.Event()
+        receiver = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                receiver.requests.append({"path": self.path, "headers": dict(self.headers), "body": body, "at": time.monotonic()})
+                receiver._answer(self)
+                self.close_connection = True
+
+            def do_GET(self) -> None:
+                receiver.requests.append({"path": self.path, "headers": {}, "body": b"", "at": time.monotonic()})
+                self.send_error(404)
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.server.handle_error = lambda *_: None  # type: ignore[method-assign]
+        self.port = self.server.server_address[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        self._thread.start()
+
+    def _answer(self, to: BaseHTTPRequestHandler) -> None:
+        if self.mode == "hang":
+            self._stop.wait(30)
+        elif self.mode == "drip":
+            for byte in b"HTTP/1.1 202 Accepted\r\nX-Slow: " + b"x" * 400:
+                if self._stop.wait(0.1):
+                    return
+                to.wfile.write(bytes([byte]))
+        elif self.mode == "garbage":
+            to.wfile.write(b"\x00\xff<html>not http</html>\r\n\r\n")
+        elif self.mode == "cut":
+            to.connection.shutdown(socket.SHUT_RDWR)
+        else:
+            status = 202 if self.mode == "ok" else int(self.mode)
+            to.send_response(status)
+            if 300 <= status < 400:
+                to.send_header("Location", f"{self.url}/elsewhere")
+            to.send_header("Content-Length", "0")
+            to.end_headers()
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        return [json.loads(request["body"]) for request in self.requests]
+
+    def close(self) -> None:
+        self._stop.set()
+        self.server.shutdown()
+        self.server.server_close()
+
+
+def check_signature(request: dict[str, Any], secret: str = SECRET) -> None:
+    """By the letter of Standard Webhooks, written apart from the code under test."""
+    headers = {name.lower(): value for name, value in request["headers"].items()}
+    key = base64.b64decode(secret.split("_", 1)[1])
+    signed = b".".join([headers["webhook-id"].encode(), headers["webhook-timestamp"].encode(), request["body"]])
+    expected = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
+    assert headers["webhook-signature"] == f"v1,{expected}"
+    assert abs(time.time() - int(headers["webhook-timestamp"])) < 5
+    assert json.loads(request["body"])["event_id"] == headers["webhook-id"]
