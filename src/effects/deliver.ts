@@ -1,0 +1,53 @@
+/** Gives released DAGs what they missed, once: by one more event of the asset, by a run of their own, or by their missed intervals. */
+import { AirflowError } from '../airflow/client.ts';
+import type { Outcome } from '../core/events.ts';
+import type { DeliveryOrder, Intent } from '../core/intent.ts';
+import type { EffectDeps } from './deps.ts';
+import { done, failure } from './outcome.ts';
+
+type Act = { readonly airflow: string; readonly incidentId: string; readonly delivery: DeliveryOrder };
+
+export async function deliver(deps: EffectDeps, intent: Intent, act: Act, settle: boolean): Promise<Outcome> {
+  try {
+    return done({ kind: 'deliver', delivery: act.delivery, runIds: await send(deps, intent, act, settle) });
+  } catch (error) {
+    return failure(error);
+  }
+}
+
+async function send(deps: EffectDeps, intent: Intent, act: Act, settle: boolean): Promise<Record<string, string>> {
+  const client = deps.client(act.airflow);
+  const order = act.delivery;
+  if (order.how === 'event') {
+    if (settle && (await postedBefore(deps, intent, act.airflow, order.assetKey))) return {};
+    await client.createAssetEvent(order.assetKey, { firedamper_op: intent.op, firedamper_incident: act.incidentId });
+    return {};
+  }
+  if (order.how === 'run') {
+    const note = `started by Firedamper: ${order.dagId} was held and missed ${order.uri}`;
+    await onceOnly(() => client.triggerRun({ dagId: order.dagId, runId: order.runId, interval: null, conf: null, note: note.slice(0, 1000) }));
+    return { [order.dagId]: order.runId };
+  }
+  const [first, last] = [order.intervals[0], order.intervals.at(-1)];
+  if (!first || !last) return {};
+  const request = { dagId: order.dagId, from: first.start, to: last.start, reprocess: 'none', maxActiveRuns: deps.policy.repair.maxActiveRuns } as const;
+  const known = settle ? await client.listBackfills(order.dagId) : [];
+  if (!known.some((b) => b.from === request.from && b.to === request.to)) await client.startBackfill(request);
+  return {};
+}
+
+/** Our own mark in the event's extra tells whether a lost answer was a lost request. */
+async function postedBefore(deps: EffectDeps, intent: Intent, airflow: string, assetKey: string): Promise<boolean> {
+  const since = new Date(Date.parse(intent.createdAt) - 60_000).toISOString();
+  const events = await deps.client(airflow).listAssetEvents(assetKey, since);
+  return events.some((e) => e.op === intent.op);
+}
+
+/** Our own run id makes it findable: 409 means that it is there already. */
+async function onceOnly(trigger: () => Promise<unknown>): Promise<void> {
+  try {
+    await trigger();
+  } catch (error) {
+    if (!(error instanceof AirflowError && error.kind === 'conflict')) throw error;
+  }
+}

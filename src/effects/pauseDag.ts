@@ -1,0 +1,44 @@
+/** Pauses one DAG by its exact id; ours only on read-back. */
+import type { PauseFound, Outcome } from '../core/events.ts';
+import type { Intent } from '../core/intent.ts';
+import { isOurs } from './audit.ts';
+import type { EffectDeps } from './deps.ts';
+import { done, failure, isGone } from './outcome.ts';
+
+type Act = { readonly airflow: string; readonly dagId: string };
+
+export async function pauseDag(deps: EffectDeps, intent: Intent, act: Act, settle: boolean): Promise<Outcome> {
+  const client = deps.client(act.airflow);
+  try {
+    if (settle) {
+      const found = await settlePause(deps, act);
+      if (found) return done({ kind: 'pause_dag', found });
+    }
+    await client.setPaused(act.dagId, true, intent.op);
+    const paused = await deps.readBack(act.airflow, act.dagId);
+    if (paused === 'gone') return done({ kind: 'pause_dag', found: { was: 'gone' } });
+    if (!paused) return { result: 'failed', error: 'Airflow answered, but the DAG reads back as not paused', retry: true };
+    return done({ kind: 'pause_dag', found: { was: 'paused_by_us', settled: false } });
+  } catch (error) {
+    if (isGone(error)) return done({ kind: 'pause_dag', found: { was: 'gone' } });
+    return failure(error);
+  }
+}
+
+/**
+ * The outcome of an earlier attempt is unknown. Not paused: it did not work, or a person undid it at once; our audit row tells which.
+ * Paused: the audit log tells by whom. null = do it.
+ */
+async function settlePause(deps: EffectDeps, act: Act): Promise<PauseFound | null> {
+  const client = deps.client(act.airflow);
+  const state = await deps.snapshot();
+  const own = state.ownerships.find((o) => o.airflow === act.airflow && o.dagId === act.dagId);
+  const dag = await client.getDag(act.dagId);
+  if (!dag.paused) return null;
+  if (!own || own.auditCursor === null) return { was: 'paused_by_unknown' };
+  const audit = await client.auditRows(act.dagId, own.auditCursor);
+  if (!audit.readable) return { was: 'paused_by_unknown' };
+  const ours = { ops: own.ops, account: client.account, marked: client.canBackfill };
+  if (audit.rows.some((r) => isOurs(r, ours, true))) return { was: 'paused_by_us', settled: true };
+  return audit.rows.length > 0 ? { was: 'already_paused', settled: true } : { was: 'paused_by_unknown' };
+}

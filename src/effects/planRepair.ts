@@ -1,0 +1,136 @@
+/**
+ * Asks Airflow what exactly would run again, and puts it in order: the cause before its fallout, upstream first, a canary before the rest. The same
+ * situation must give the same steps, because the approval is bound to their digest.
+ */
+import type { AirflowClient, ClearRequest } from '../airflow/client.ts';
+import type { State } from '../core/draft.ts';
+import type { Outcome } from '../core/events.ts';
+import type { RunFacts, TaskFacts } from '../core/facts.ts';
+import type { Incident } from '../core/incident.ts';
+import { affectedTasks } from '../core/lineage.ts';
+import type { PlannedRun, Repair, Step, StepRequest } from '../core/plan.ts';
+import type { EffectDeps } from './deps.ts';
+import { done, failure } from './outcome.ts';
+import { planBackfills } from './planBackfills.ts';
+import { planMissingRuns } from './planMissing.ts';
+
+/** A step before it is numbered and put into a wave. */
+export type Draft = Pick<Step, 'request' | 'runs' | 'dryRun'>;
+
+export interface Planning {
+  readonly client: AirflowClient;
+  readonly maxActiveRuns: number;
+  /** Shadow mode sends no POST at all, not even a dry run: Airflow writes an audit row for each. */
+  readonly silent: boolean;
+  warn(text: string): void;
+}
+
+export async function planRepair(deps: EffectDeps, act: { airflow: string; repairId: string }): Promise<Outcome> {
+  try {
+    const state = await deps.snapshot();
+    const repair = state.repairs.find((r) => r.id === act.repairId);
+    const incident = state.incidents.find((i) => i.id === repair?.incidentId);
+    if (!repair || !incident) return { result: 'failed', error: 'the incident is over', retry: false };
+    const warnings: string[] = [];
+    const planning: Planning = {
+      client: deps.client(act.airflow),
+      maxActiveRuns: deps.policy.repair.maxActiveRuns,
+      silent: incident.mode === 'shadow',
+      warn: (text) => warnings.push(text),
+    };
+    return done({ kind: 'plan_repair', plan: { steps: await plan(planning, state, incident, repair), warnings } });
+  } catch (error) {
+    return failure(error);
+  }
+}
+
+async function plan(p: Planning, state: State, incident: Incident, _repair: Repair): Promise<Step[]> {
+  const steps: Step[] = [];
+  let wave = 0;
+  for (const dagId of inOrder(state, incident)) {
+    const drafts = await planDag(p, incident, dagId);
+    drafts.forEach((d, i) => {
+      const canary = drafts.length > 1 && i === 0;
+      const stage = drafts.length === 1 ? 'all' : canary ? 'canary' : 'rest';
+      steps.push({ n: steps.length + 1, dagId, wave: wave + (canary || drafts.length === 1 ? 0 : 1), stage, ...d, ...NOT_STARTED });
+    });
+    wave += 2;
+  }
+  return steps;
+}
+
+const NOT_STARTED = { state: 'waiting', reason: null, progress: [], startedAt: null, endedAt: null } as const;
+
+/** The failing DAG, then its fallout, the nearest first. */
+function inOrder(state: State, incident: Incident): string[] {
+  const depth = (dagId: string) => state.holds.find((h) => h.incidentId === incident.id && h.dagId === dagId)?.depth ?? 99;
+  const dags = [...new Set(incident.runs.map((r) => r.dagId))];
+  return dags.sort((a, b) => Number(b === incident.dagId) - Number(a === incident.dagId) || depth(a) - depth(b) || (a < b ? -1 : 1));
+}
+
+async function planDag(p: Planning, incident: Incident, dagId: string): Promise<Draft[]> {
+  const dag = await p.client.getDag(dagId);
+  if (dag.paused) p.warn(`${dagId} is paused: what is started there stays queued until it is unpaused`);
+  const runs = await brokenRuns(p, incident, dagId);
+  const scheduled = runs.filter((r) => r.logicalDate !== null && (r.runType === 'scheduled' || r.runType === 'backfill'));
+  if (p.client.canBackfill && dag.timeScheduled && scheduled.length > 1) {
+    const rest = runs.filter((r) => !scheduled.includes(r));
+    return [...(await planBackfills(p, dagId, scheduled)), ...(await clears(p, dagId, rest))];
+  }
+  const missing = !p.client.canBackfill && scheduled.length > 1 ? await planMissingRuns(p, dagId, scheduled) : [];
+  return [...(await clears(p, dagId, runs)), ...missing];
+}
+
+/** Runs of this DAG that the incident is about and that are still broken, oldest first, as Airflow shows them now. */
+async function brokenRuns(p: Planning, incident: Incident, dagId: string): Promise<RunFacts[]> {
+  const broken: RunFacts[] = [];
+  for (const known of incident.runs.filter((r) => r.dagId === dagId && r.state !== 'healed' && r.state !== 'succeeded' && r.state !== 'gone')) {
+    const run = await p.client.getRun(dagId, known.runId);
+    if (!run) p.warn(`run ${known.runId} of ${dagId} is gone`);
+    else if (run.state === 'failed' || (run.state === 'running' && known.state === 'failing')) broken.push(run);
+    else p.warn(`run ${known.runId} of ${dagId} is ${run.state} and is left alone`);
+  }
+  return broken.sort((a, b) => (orderOf(a) < orderOf(b) ? -1 : 1));
+}
+
+const orderOf = (r: RunFacts): string => `${r.logicalDate ?? r.startDate ?? ''} ${r.runId}`;
+
+async function clears(p: Planning, dagId: string, runs: readonly RunFacts[]): Promise<Draft[]> {
+  const drafts: Draft[] = [];
+  for (const run of runs) {
+    const draft = await planClear(p, dagId, run);
+    if (draft) drafts.push(draft);
+  }
+  return drafts;
+}
+
+/**
+ * The failed tasks and everything behind them, also what was skipped or succeeded on bad data. A run that failed without a failed task (time-out,
+ * marked by hand) is run again whole.
+ */
+async function planClear(p: Planning, dagId: string, run: RunFacts): Promise<Draft | null> {
+  const all = await p.client.listTasks(dagId, run.runId);
+  const failed = [...new Set(all.filter((t) => t.state === 'failed').map((t) => t.taskId))].sort();
+  for (const tasks of failed.length > 0 ? [failed, null] : [null]) {
+    const cleared = await dryRun(p, { dagId, runId: run.runId, tasks, onLatestVersion: true }, all);
+    if (cleared.length === 0) continue;
+    const request: StepRequest = { kind: 'clear', runId: run.runId, logicalDate: run.logicalDate, tasks, runStart: run.startDate };
+    const planned: PlannedRun = { runId: run.runId, logicalDate: run.logicalDate, startBefore: run.startDate, tasks: cleared };
+    return { request, runs: [planned], dryRun: p.silent ? 'computed' : 'airflow' };
+  }
+  p.warn(`Airflow finds nothing to run again in run ${run.runId} of ${dagId}`);
+  return null;
+}
+
+async function dryRun(p: Planning, request: ClearRequest, all: readonly TaskFacts[]): Promise<PlannedRun['tasks']> {
+  const cleared = p.silent ? await computed(p, request, all) : await p.client.dryRunClear(request);
+  return cleared
+    .map((t) => ({ taskId: t.taskId, mapIndex: t.mapIndex }))
+    .sort((a, b) => (a.taskId === b.taskId ? a.mapIndex - b.mapIndex : a.taskId < b.taskId ? -1 : 1));
+}
+
+async function computed(p: Planning, request: ClearRequest, all: readonly TaskFacts[]): Promise<readonly TaskFacts[]> {
+  if (request.tasks === null) return all;
+  const behind = affectedTasks(await p.client.getTaskGraph(request.dagId), request.tasks);
+  return all.filter((t) => behind === null || behind.has(t.taskId));
+}

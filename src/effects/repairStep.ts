@@ -1,0 +1,83 @@
+/**
+ * Starts one step of an approved plan, at most once. None of these requests may be repeated blindly: after a lost answer Airflow is read first, and
+ * each kind of request has its own way of being recognised there.
+ */
+import { type AirflowClient, AirflowError } from '../airflow/client.ts';
+import type { Outcome } from '../core/events.ts';
+import type { Step } from '../core/plan.ts';
+import type { EffectDeps } from './deps.ts';
+import { done, failure } from './outcome.ts';
+
+type Act = { readonly airflow: string; readonly repairId: string; readonly step: number };
+
+export async function repairStep(deps: EffectDeps, act: Act, settle: boolean): Promise<Outcome> {
+  try {
+    const repair = (await deps.snapshot()).repairs.find((r) => r.id === act.repairId);
+    const step = repair?.steps.find((s) => s.n === act.step);
+    if (!step || repair?.state !== 'running') return { result: 'failed', error: 'the repair is not running any more', retry: false };
+    const client = deps.client(act.airflow);
+    if (settle && (await foundDone(client, step))) return done({ kind: 'repair_step', step: act.step, settled: 'found_done' });
+    return await start(client, step, act.step);
+  } catch (error) {
+    return failure(error);
+  }
+}
+
+async function start(client: AirflowClient, step: Step, n: number): Promise<Outcome> {
+  const { request, dagId } = step;
+  const sent = done({ kind: 'repair_step', step: n, settled: 'sent' });
+  switch (request.kind) {
+    case 'clear': {
+      const run = await client.getRun(dagId, request.runId);
+      if (!run) return { result: 'failed', error: `run ${request.runId} is gone`, retry: false };
+      if (run.startDate !== request.runStart) return { result: 'failed', error: 'somebody has cleared or restarted the run meanwhile', retry: false };
+      await client.clear({ dagId, runId: request.runId, tasks: request.tasks, onLatestVersion: true });
+      return sent;
+    }
+    case 'backfill':
+      return startBackfill(client, step, n);
+    case 'create_run':
+      try {
+        const interval = { logicalDate: request.logicalDate, start: request.intervalStart, end: request.intervalEnd };
+        await client.triggerRun({ dagId, runId: request.runId, interval, conf: null, note: 'created by Firedamper: this interval had no run' });
+        return sent;
+      } catch (error) {
+        // 409: our own id is there already, or somebody made a run for this interval; only the first is ours.
+        if (isConflict(error) && (await client.getRun(dagId, request.runId))) return done({ kind: 'repair_step', step: n, settled: 'found_done' });
+        throw error;
+      }
+    default:
+      return request satisfies never;
+  }
+}
+
+const isConflict = (error: unknown): boolean => error instanceof AirflowError && error.kind === 'conflict';
+
+/** One unfinished backfill per DAG: Airflow marks one as completed up to 30 s after its last run (3.0.6-3.3.2), so the next one waits for that. */
+async function startBackfill(client: AirflowClient, step: Step, n: number): Promise<Outcome> {
+  if (step.request.kind !== 'backfill') return { result: 'failed', error: 'not a backfill', retry: false };
+  const { from, to, reprocess, maxActiveRuns } = step.request;
+  try {
+    await client.startBackfill({ dagId: step.dagId, from, to, reprocess, maxActiveRuns });
+    return done({ kind: 'repair_step', step: n, settled: 'sent' });
+  } catch (error) {
+    if (!isConflict(error)) throw error;
+    if (await foundDone(client, step)) return done({ kind: 'repair_step', step: n, settled: 'found_done' });
+    return { result: 'failed', error: 'another backfill of this DAG is not finished yet', retry: true };
+  }
+}
+
+/** Airflow's clock and ours differ a little. */
+const CLOCK_SLACK_MS = 60_000;
+
+async function foundDone(client: AirflowClient, step: Step): Promise<boolean> {
+  const { request, dagId } = step;
+  if (request.kind === 'create_run') return (await client.getRun(dagId, request.runId)) !== null;
+  if (request.kind === 'clear') {
+    const run = await client.getRun(dagId, request.runId);
+    return run !== null && (run.state !== 'failed' || run.startDate !== request.runStart);
+  }
+  const since = Date.parse(step.startedAt ?? '') - CLOCK_SLACK_MS;
+  const backfills = await client.listBackfills(dagId);
+  return backfills.some((b) => b.from === request.from && b.to === request.to && b.reprocess === request.reprocess && Date.parse(b.createdAt) >= since);
+}

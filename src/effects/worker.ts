@@ -1,0 +1,141 @@
+/**
+ * The only place that acts outside, and only from stored intents: claim (on disk before anything is sent), run, feed the outcome back through
+ * `respond.ts`. Lanes keep a slow notice or a stuck plan from delaying a hold.
+ */
+import type { Outcome } from '../core/events.ts';
+import type { Intent, IntentKind } from '../core/intent.ts';
+import type { Responder } from '../respond.ts';
+import type { Claimed, Store } from '../store/store.ts';
+import { deliver } from './deliver.ts';
+import type { EffectDeps } from './deps.ts';
+import { pauseDag } from './pauseDag.ts';
+import { planRelease } from './planRelease.ts';
+import { planRepair } from './planRepair.ts';
+import { repairStep } from './repairStep.ts';
+import { type Announce, sendNotice } from './sendNotice.ts';
+import { survey } from './survey.ts';
+import { unpauseDag } from './unpauseDag.ts';
+
+export interface Worker {
+  /** Looks for due intents now. Cheap and safe to call at any time. */
+  wake(): void;
+  /** Takes nothing new and waits for what is under way. */
+  stop(): Promise<void>;
+  /** Intents under way. */
+  active(): number;
+}
+
+interface Deps {
+  readonly store: Pick<Store, 'claim' | 'nextDue'>;
+  readonly responder: Pick<Responder, 'respond'>;
+  readonly effects: EffectDeps;
+  readonly announce: Announce;
+  readonly onError: (error: unknown, what: string) => void;
+}
+
+interface Lane {
+  readonly kinds: readonly IntentKind[];
+  readonly width: number;
+  running: number;
+}
+
+/** The client's own bulkhead keeps each Airflow at its width; the lane only bounds what is claimed at once. */
+const makeLanes = (): Lane[] => [
+  { kinds: ['pause_dag', 'unpause_dag'], width: 64, running: 0 },
+  { kinds: ['survey', 'plan_repair', 'plan_release'], width: 8, running: 0 },
+  { kinds: ['repair_step', 'deliver'], width: 8, running: 0 },
+  { kinds: ['send_notice'], width: 4, running: 0 },
+];
+
+export function createWorker({ store, responder, effects, announce, onError }: Deps): Worker {
+  const lanes = makeLanes();
+  const underWay = new Set<Promise<void>>();
+  let timer: NodeJS.Timeout | null = null;
+  let stopped = false;
+  let looking = false;
+  let again = false;
+
+  async function run({ intent, settle }: Claimed, lane: Lane): Promise<void> {
+    try {
+      const outcome = await perform(effects, announce, intent, settle);
+      await responder.respond({ type: 'outcome', intentId: intent.id, outcome });
+    } catch (error) {
+      // The outcome could not be recorded: the row stays `sending` and is settled by reading Airflow at the next start.
+      onError(error, `${intent.act.kind} ${intent.id}`);
+    } finally {
+      lane.running--;
+      wake();
+    }
+  }
+
+  async function look(): Promise<void> {
+    for (const lane of lanes) {
+      const room = lane.width - lane.running;
+      if (room <= 0) continue;
+      const claimed = await store.claim(new Date(effects.now()).toISOString(), room, lane.kinds);
+      for (const c of claimed) {
+        lane.running++;
+        const work = run(c, lane);
+        underWay.add(work);
+        void work.finally(() => underWay.delete(work));
+      }
+    }
+    await sleepUntilDue();
+  }
+
+  async function sleepUntilDue(): Promise<void> {
+    const due = await store.nextDue();
+    if (timer) clearTimeout(timer);
+    if (due === null || stopped) return;
+    timer = setTimeout(wake, Math.max(5, Date.parse(due) - effects.now()));
+  }
+
+  function wake(): void {
+    if (stopped) return;
+    again = true;
+    if (looking) return;
+    looking = true;
+    void (async () => {
+      while (again && !stopped) {
+        again = false;
+        await look().catch((error: unknown) => onError(error, 'looking for due intents'));
+      }
+      looking = false;
+    })();
+  }
+
+  return {
+    wake,
+    active: () => underWay.size,
+    stop: async () => {
+      stopped = true;
+      if (timer) clearTimeout(timer);
+      await Promise.allSettled([...underWay]);
+    },
+  };
+}
+
+/** One file per act; the switch does not compile until each has one. */
+function perform(effects: EffectDeps, announce: Announce, intent: Intent, settle: boolean): Promise<Outcome> {
+  const { act } = intent;
+  switch (act.kind) {
+    case 'survey':
+      return survey(effects, act);
+    case 'pause_dag':
+      return pauseDag(effects, intent, act, settle);
+    case 'unpause_dag':
+      return unpauseDag(effects, intent, act, settle);
+    case 'plan_repair':
+      return planRepair(effects, act);
+    case 'repair_step':
+      return repairStep(effects, act, settle);
+    case 'plan_release':
+      return planRelease(effects, act);
+    case 'deliver':
+      return deliver(effects, intent, act, settle);
+    case 'send_notice':
+      return sendNotice(announce, intent, act);
+    default:
+      return act satisfies never;
+  }
+}

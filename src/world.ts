@@ -1,0 +1,29 @@
+import type { World } from './core/events.ts';
+import type { DagFacts, Lineage, LineageEdge, LineageGap } from './core/facts.ts';
+
+/** What each Airflow looks like as last read. A cache: lost at a restart, read again before it matters, and stored so that it rarely has to be. */
+export interface WorldCache extends World {
+  setDags(airflow: string, dags: readonly DagFacts[]): void;
+  setLineage(lineage: Lineage): void;
+  hasRead(airflow: string): boolean;
+}
+
+export function createWorld(declared: readonly LineageEdge[]): WorldCache {
+  const dags = new Map<string, Map<string, DagFacts>>();
+  const lineages = new Map<string, Lineage>();
+  let edges: readonly LineageEdge[] = declared;
+  return {
+    edges: () => edges,
+    gaps: (airflow): readonly LineageGap[] => lineages.get(airflow)?.gaps ?? [{ source: 'assets', why: 'the lineage has not been read yet' }],
+    dag: (airflow, dagId) => dags.get(airflow)?.get(dagId) ?? null,
+    dagCount: (airflow) => dags.get(airflow)?.size ?? 0,
+    hasRead: (airflow) => dags.has(airflow) && lineages.has(airflow),
+    setDags: (airflow, list) => {
+      dags.set(airflow, new Map(list.map((d) => [d.dagId, d])));
+    },
+    setLineage: (lineage) => {
+      lineages.set(lineage.airflow, lineage);
+      edges = [...declared, ...[...lineages.values()].flatMap((l) => l.edges)];
+    },
+  };
+}
