@@ -29,6 +29,8 @@ export interface Inbox {
   pending(limit: number): Promise<readonly StoredCallback[]>;
   /** A row that cannot be understood after all is kept and shown, never tried again. */
   setAside(n: number, why: string): Promise<void>;
+  /** A row that asks for nothing (a connection test). */
+  finish(n: number): Promise<void>;
 }
 
 type InTransaction = <T>(work: (trx: Transaction<Tables>) => Promise<T>) => Promise<T>;
@@ -64,6 +66,7 @@ export function createInbox(transaction: InTransaction): Inbox {
         const rows = await trx.selectFrom('inbox').select(['n', 'airflow', 'webhook_id', 'body']).where('done', '=', 0).orderBy('n').limit(limit).execute();
         return rows.map((r) => ({ n: r.n, airflow: r.airflow, webhookId: r.webhook_id, body: r.body }));
       }),
+    finish: (n) => transaction(async (trx) => void (await trx.updateTable('inbox').set({ done: 1 }).where('n', '=', n).execute())),
     setAside: (n, why) => transaction(async (trx) => void (await trx.updateTable('inbox').set({ done: 1, quarantine: why }).where('n', '=', n).execute())),
   };
 }

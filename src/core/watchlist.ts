@@ -1,0 +1,42 @@
+/** What a look at Airflow has to cover, derived from what is under way. Pure, so that nothing watched can be forgotten in a place of its own. */
+import type { State } from './draft.ts';
+import type { Instant } from './facts.ts';
+import { isOver } from './lifecycle.ts';
+
+export interface WatchList {
+  /** Runs to read by id. */
+  readonly runs: readonly { readonly dagId: string; readonly runId: string }[];
+  /** Ranges whose runs have no id yet: intervals that a backfill fills. */
+  readonly ranges: readonly { readonly dagId: string; readonly from: Instant; readonly to: Instant }[];
+  /** DAGs whose newest runs matter: released ones that are to run, and those that heal by any later run. */
+  readonly released: readonly string[];
+  readonly latest: readonly string[];
+  /** DAGs whose pause state matters. */
+  readonly paused: readonly { readonly dagId: string; readonly auditCursor: number | null }[];
+  /** Something is expected to change soon: look more often than the idle poll does. */
+  readonly busy: boolean;
+}
+
+export function watchList(state: State, airflow: string): WatchList {
+  const incidents = state.incidents.filter((i) => i.airflow === airflow && !isOver(i.status));
+  const waiting = incidents.filter((i) => !i.releasing);
+  const runs = new Map<string, { dagId: string; runId: string }>();
+  const add = (dagId: string, runId: string) => runs.set(`${dagId}\n${runId}`, { dagId, runId });
+  for (const r of waiting.flatMap((i) => i.runs)) if (r.state === 'failing' || r.state === 'failed' || r.state === 'rerunning') add(r.dagId, r.runId);
+  const ranges: { dagId: string; from: Instant; to: Instant }[] = [];
+  const steps = state.repairs.filter((r) => r.airflow === airflow && r.state === 'running').flatMap((r) => r.steps.filter((s) => s.state === 'running'));
+  for (const s of steps) {
+    if (s.request.kind === 'backfill') ranges.push({ dagId: s.dagId, from: s.request.from, to: s.request.to });
+    else add(s.dagId, s.request.runId);
+  }
+  const released = incidents.filter((i) => i.releasing).flatMap((i) => i.deliveries.filter((d) => d.expectRun && d.state === 'sent').map((d) => d.dagId));
+  const owned = state.ownerships.filter((o) => o.airflow === airflow && (o.state === 'ours' || o.state === 'foreign')).map((o) => ({ dagId: o.dagId, auditCursor: o.auditCursor }));
+  return {
+    runs: [...runs.values()],
+    ranges,
+    released: [...new Set(released)],
+    latest: [...new Set(waiting.map((i) => i.dagId))],
+    paused: owned,
+    busy: steps.length > 0 || released.length > 0 || waiting.some((i) => i.runs.some((r) => r.state === 'failing' || r.state === 'rerunning')),
+  };
+}

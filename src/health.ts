@@ -1,0 +1,56 @@
+import type { Config } from './config.ts';
+import type { Health, ReleasePreview } from './http/deps.ts';
+import type { PollerState } from './intake/poller.ts';
+import type { MissedFacts } from './core/events.ts';
+import type { Hold } from './core/hold.ts';
+import type { WorldCache } from './world.ts';
+import { sentence } from './core/reason.ts';
+
+/** Able to accept and to act. An Airflow that cannot be reached does not make the service unready: it still hears callbacks and says so. */
+export function describeHealth(config: Config, version: string, pollers: ReadonlyMap<string, () => PollerState>, world: WorldCache, closing: boolean): Health {
+  const airflows = config.airflows.map(({ id }) => {
+    const state = pollers.get(id)?.();
+    const gaps = world.hasRead(id) ? world.gaps(id).map((g) => `${g.source}: ${g.why}`) : [];
+    const [verdict, detail] = judge(state, gaps);
+    return { id, version: state?.version ?? null, state: verdict, detail, lastPollAt: state?.lastPollAt ?? null, gaps };
+  });
+  return { ready: !closing, reasons: closing ? ['shutting down'] : [], version, mode: config.policy.mode, airflows };
+}
+
+function judge(state: PollerState | undefined, gaps: readonly string[]): ['ok' | 'degraded' | 'unreachable' | 'unknown', string] {
+  if (!state || (state.lastPollAt === null && state.lastError === null)) return ['unknown', 'not polled yet'];
+  if (state.lastError !== null) return ['unreachable', state.lastError];
+  if (state.scheduler === 'unhealthy') return ['degraded', "Airflow's scheduler sends no heartbeat: nothing will run"];
+  return gaps.length > 0 ? ['degraded', 'a source of lineage is missing'] : ['ok', 'polled'];
+}
+
+/** What people see before a release, from the same facts that the release itself uses. */
+export function previewRelease(incidentId: string, holds: readonly Hold[], missed: readonly MissedFacts[]): ReleasePreview {
+  return {
+    incidentId,
+    dags: holds
+      .filter((h) => h.releasedAt === null)
+      .map((h) => {
+        const m = missed.find((x) => x.dagId === h.dagId);
+        return {
+          dagId: h.dagId,
+          holdState: h.state,
+          willUnpause: h.state === 'held' && m !== undefined,
+          why: h.state === 'foreign' ? 'paused before us: never unpaused by us' : sentence(h.reason),
+          frozenRuns: m?.frozenRuns.map((r) => r.runId) ?? [],
+          queuedRuns: m?.queuedRuns.map((r) => r.runId) ?? [],
+          wouldTimeOut: m?.wouldTimeOut ?? [],
+          startsByItself: m?.startsByItself ?? 0,
+          compensation: compensationOf(m),
+        };
+      }),
+  };
+}
+
+function compensationOf(m: MissedFacts | undefined): string {
+  if (!m) return 'none';
+  const missed = m.missedAssets.filter((a) => a.events > 0 && !a.queued);
+  if (missed.length > 0) return `delivers what it missed once: ${missed.map((a) => `${a.uri} (${a.events} events)`).join(', ')}`;
+  if (m.missedIntervals.length > 0) return `backfills ${m.missedIntervals.length} missed intervals`;
+  return m.details?.timeScheduled ? "missed intervals: its own catch-up setting decides" : 'missed nothing so far';
+}

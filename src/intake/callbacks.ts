@@ -1,0 +1,72 @@
+/** From the inbox into `respond.ts`: rows that are on disk and have not been through it, oldest first, also those of before a crash. */
+import type { Signal } from '../core/signal.ts';
+import type { Responder } from '../respond.ts';
+import type { Inbox } from '../store/inbox.ts';
+import { type CallbackSignal, parseCallback } from './callback.ts';
+
+const AT_ONCE = 200;
+
+export interface CallbackIntake {
+  /** Takes up what waits. Cheap and safe to call at any time. */
+  wake(): void;
+}
+
+interface Deps {
+  readonly inbox: Inbox;
+  readonly responder: Pick<Responder, 'respondTo'>;
+  readonly onError: (error: unknown, what: string) => void;
+}
+
+export function createCallbackIntake({ inbox, responder, onError }: Deps): CallbackIntake {
+  let looking = false;
+  let again = false;
+
+  async function take(): Promise<void> {
+    const rows = await inbox.pending(AT_ONCE);
+    await Promise.all(
+      rows.map(async (row) => {
+        const parsed = parseCallback(row.airflow, row.webhookId, JSON.parse(row.body));
+        if (parsed.shape === 'unknown') return inbox.setAside(row.n, parsed.why);
+        if (parsed.shape === 'test') return inbox.finish(row.n);
+        await responder.respondTo(row.n, { type: 'signal', signal: toSignal(parsed.signal) });
+      }),
+    );
+    again ||= rows.length === AT_ONCE;
+  }
+
+  return {
+    wake() {
+      again = true;
+      if (looking) return;
+      looking = true;
+      void (async () => {
+        while (again) {
+          again = false;
+          await take().catch((error: unknown) => onError(error, 'taking up callbacks'));
+        }
+        looking = false;
+      })();
+    },
+  };
+}
+
+function toSignal(c: CallbackSignal): Signal {
+  const text = c.exception ? [c.exception.type, c.exception.message].filter(Boolean).join(': ') : c.reason;
+  return {
+    key: c.dedupeKey,
+    airflow: c.airflow,
+    kind: c.kind,
+    origin: 'callback',
+    dagId: c.dagId,
+    runId: c.runId,
+    taskId: c.taskId,
+    mapIndex: c.mapIndex,
+    tryNumber: c.tryNumber,
+    runType: c.runType,
+    logicalDate: c.logicalDate,
+    runStart: c.runStart,
+    occurredAt: c.occurredAt,
+    text,
+    logUrl: c.logUrl,
+  };
+}

@@ -1,0 +1,34 @@
+/** Prometheus metrics, read from the store and the pollers when they are asked for. */
+import { Gauge, Registry } from 'prom-client';
+import type { PollerState } from './intake/poller.ts';
+import type { ReadModels } from './store/readModels.ts';
+
+export function createMetrics(read: ReadModels, pollers: ReadonlyMap<string, () => PollerState>, now: () => number): () => Promise<string> {
+  const registry = new Registry();
+  const gauge = (name: string, help: string, labelNames: string[] = []) => new Gauge({ name, help, labelNames, registers: [registry] });
+  const incidents = gauge('firedamper_incidents', 'Incidents by status', ['status']);
+  const holds = gauge('firedamper_holds', 'Holds by state', ['state']);
+  const intents = gauge('firedamper_intents', 'Recorded acts by state', ['state']);
+  const inbox = gauge('firedamper_inbox_pending', 'Callbacks that are stored and not yet taken up');
+  const quarantine = gauge('firedamper_quarantined_callbacks', 'Signed callbacks of unknown shape');
+  const pollAge = gauge('firedamper_poll_age_seconds', 'Seconds since the last whole poll of an Airflow', ['airflow']);
+  const up = gauge('firedamper_airflow_up', '1 when the last poll of an Airflow succeeded', ['airflow']);
+  const set = (g: Gauge, label: string, values: Readonly<Record<string, number>>) => {
+    g.reset();
+    for (const [value, n] of Object.entries(values)) g.set({ [label]: value }, n);
+  };
+  return async () => {
+    const counts = await read.counts();
+    set(incidents, 'status', counts.incidentsByStatus);
+    set(holds, 'state', counts.holdsByState);
+    set(intents, 'state', counts.intentsByState);
+    inbox.set(counts.inboxPending);
+    quarantine.set(counts.quarantined);
+    for (const [airflow, stateOf] of pollers) {
+      const state = stateOf();
+      up.set({ airflow }, state.lastPollAt !== null && state.lastError === null ? 1 : 0);
+      if (state.lastPollAt !== null) pollAge.set({ airflow }, (now() - Date.parse(state.lastPollAt)) / 1000);
+    }
+    return registry.metrics();
+  };
+}
