@@ -15,11 +15,12 @@ test.concurrent('a wrong digest, a viewer, a responder and the person who marked
   await firedamper.status(id, 'contained', 45);
   const plan = await firedamper.fixed(id, 'ann');
 
-  const wrong = await firedamper.post<{ difference: unknown; detail: string }>('bob', `/v1/repairs/${plan.id}/approve`, {
+  const wrong = await firedamper.post<{ difference: unknown; digest: string }>('bob', `/v1/repairs/${plan.id}/approve`, {
     digest: 'a'.repeat(64),
   });
   expect(wrong.status).toBe(409);
-  expect(JSON.stringify(wrong.body.difference), 'what the plan really is').toContain(plan.digest!);
+  expect(wrong.body.digest).toBe(plan.digest);
+  expect(JSON.stringify(wrong.body.difference), 'what the plan really runs').toContain(`s08a_a ${failed.runId}`);
   for (const person of ['vera', 'rita'] as const) expect((await firedamper.approve(plan, person)).status, person).toBe(403);
   const self = await firedamper.approve(plan, 'ann');
   expect(self.status).toBe(403);
