@@ -91,7 +91,9 @@ function applyCaps(draft: Draft, incident: Incident, wanted: readonly Reached[])
 }
 
 function hold(draft: Draft, incident: Incident, dag: Reached, facts: DagFacts | null, cursor: number | null): void {
-  if (draft.holdsOf(incident.id).some((h) => dagKey(h) === dagKey(dag) && h.releasedAt === null)) return;
+  // Once per episode: what a person took over or let go is not claimed again for the same cause.
+  const episode = incident.timestamps.reopenedAt ?? incident.timestamps.openedAt;
+  if (draft.holdsOf(incident.id).some((h) => dagKey(h) === dagKey(dag) && (h.releasedAt === null || h.since >= episode))) return;
   const path = describePath(dag.edges);
   const shadow = incident.mode === 'shadow';
   const row: Hold = {

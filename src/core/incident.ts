@@ -56,6 +56,8 @@ export interface Delivery extends DagRef {
 export interface IncidentTimestamps {
   readonly failedAt: Instant;
   readonly openedAt: Instant;
+  /** When the same cause failed again after the release: what happened before belongs to the first episode. */
+  readonly reopenedAt: Instant | null;
   readonly acknowledgedAt: Instant | null;
   readonly containedAt: Instant | null;
   readonly fixedAt: Instant | null;

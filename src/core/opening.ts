@@ -66,6 +66,7 @@ export function newIncident(draft: Draft, from: NewIncident): Incident {
 }
 
 const NO_TIMES: Omit<IncidentTimestamps, 'failedAt' | 'openedAt'> = {
+  reopenedAt: null,
   acknowledgedAt: null,
   containedAt: null,
   fixedAt: null,
@@ -134,7 +135,7 @@ export function reopen(draft: Draft, incident: Incident): Incident {
     releasing: false,
     deliveries: [],
     fixedBy: null,
-    timestamps: { ...incident.timestamps, containedAt: null, fixedAt: null, repairedAt: null, verifiedAt: null, releasedAt: null, resolvedAt: null },
+    timestamps: { ...incident.timestamps, reopenedAt: draft.now, containedAt: null, fixedAt: null, repairedAt: null, verifiedAt: null, releasedAt: null, resolvedAt: null },
   });
   draft.tell(incident.id, 'incident.reopened', incident.dagId, reason('reopened'), AIRFLOW);
   draft.notice(incident.id, 'opened', incident.dagId);

@@ -1,0 +1,305 @@
+/**
+ * Given / when / then for the core, without fakes: the core is pure, so a scenario is a state, events in order, and what came of them. Decisions are
+ * folded into the state as the store would.
+ */
+import { decide } from '../../src/core/decide.ts';
+import { type Decision, dagKey, EMPTY_STATE, type State } from '../../src/core/draft.ts';
+import type { DomainEvent, MissedFacts, Observation, OutcomeFacts, Person, PersonAct, PlanFacts, Survey } from '../../src/core/events.ts';
+import type { DagFacts, LineageEdge, RunFacts } from '../../src/core/facts.ts';
+import type { Hold } from '../../src/core/hold.ts';
+import type { Incident } from '../../src/core/incident.ts';
+import type { Intent, IntentKind } from '../../src/core/intent.ts';
+import type { Repair, Step } from '../../src/core/plan.ts';
+import type { Policy } from '../../src/core/policy.ts';
+import type { Signal } from '../../src/core/signal.ts';
+import type { TimelineEntry } from '../../src/core/timeline.ts';
+
+export const START = '2026-11-21T06:00:00.000Z';
+
+export const POLICY: Policy = {
+  mode: 'armed',
+  watch: { dags: ['*'], ignoreDags: [], ignoreTags: [], ignoreRunTypes: [] },
+  hold: { at: 'task_failure', maxDags: 50, maxDepth: 20, maxShare: 0.5, protectedDags: [], pauseFailingDag: false, reviewAfterMs: 86_400_000 },
+  platform: { massFailureDags: 20, windowMs: 60_000 },
+  release: { mode: 'automatic', withoutAuditLog: 'ask', missedIntervals: 'as_airflow' },
+  repair: { approvalExpiresMs: 1_800_000, allowSelfApproval: false, maxActiveRuns: 3, latestHeals: false, stuckAfterMs: 21_600_000 },
+  verify: { requirePerson: false },
+  monitor: { reopenWithinMs: 86_400_000, settleWithinMs: 1_800_000 },
+  channels: [{ id: 'chat', events: ['opened', 'held', 'approval', 'failed', 'resolved', 'attention'] }],
+  severity: { p1Tags: ['tier:1'], defaultSeverity: 'P2', p1Severity: 'P1' },
+};
+
+export const rita: Person = { name: 'rita', role: 'responder' };
+export const ann: Person = { name: 'ann', role: 'approver' };
+export const vera: Person = { name: 'vera', role: 'viewer' };
+
+type Section<K extends keyof Policy> = Policy[K] extends object ? Partial<Policy[K]> : Policy[K];
+export type PolicyChange = { readonly [K in keyof Policy]?: Section<K> };
+
+function policyWith(change: PolicyChange): Policy {
+  const merged: Record<string, unknown> = { ...POLICY };
+  for (const [key, value] of Object.entries(change)) {
+    const plain = typeof value === 'object' && value !== null && !Array.isArray(value);
+    merged[key] = plain ? { ...(POLICY[key as keyof Policy] as object), ...value } : value;
+  }
+  return merged as unknown as Policy;
+}
+
+/** `a>b` an asset edge, `a>b@task` made by one task of a, `a~b` a sensor of b on a, `a!b` a trigger, `a!!b` a trigger that waits. */
+export function edge(text: string): LineageEdge {
+  const m = /^(\w+)(>|~|!!|!)(\w+)(?:@([\w,]+))?$/.exec(text);
+  if (!m) throw new Error(`no edge: ${text}`);
+  const [, from = '', sign = '', to = '', tasks] = m;
+  return {
+    from: { airflow: 'prod', dagId: from },
+    to: { airflow: 'prod', dagId: to },
+    kind: sign === '>' ? 'asset' : sign === '~' ? 'sensor' : 'trigger',
+    via: sign === '>' ? `s3://${from}` : 'task',
+    fromTasks: tasks ? tasks.split(',') : null,
+    waits: sign === '!!' ? true : sign === '!' ? false : null,
+    source: 'assets',
+  };
+}
+
+export const dag = (dagId: string, change: Partial<DagFacts> = {}): DagFacts => ({
+  dagId,
+  paused: false,
+  tags: [],
+  owners: ['data'],
+  timeScheduled: false,
+  assetScheduled: true,
+  schedule: null,
+  maxActiveRuns: 16,
+  nextRunAfter: null,
+  nextLogicalDate: null,
+  ...change,
+});
+
+export const run = (dagId: string, runId: string, change: Partial<RunFacts> = {}): RunFacts => ({
+  dagId,
+  runId,
+  state: 'failed',
+  runType: 'manual',
+  logicalDate: null,
+  dataIntervalStart: null,
+  dataIntervalEnd: null,
+  startDate: '2026-11-21T05:59:00.000Z',
+  endDate: '2026-11-21T05:59:30.000Z',
+  queuedAt: null,
+  ...change,
+});
+
+export const taskFailed = (dagId: string, runId = 'r1', change: Partial<Signal> = {}): Signal => ({
+  key: `${dagId}/${runId}/${change.taskId ?? 'make'}/${change.tryNumber ?? 1}`,
+  airflow: 'prod',
+  kind: 'task_failed',
+  origin: 'callback',
+  dagId,
+  runId,
+  taskId: 'make',
+  mapIndex: -1,
+  tryNumber: 1,
+  runType: 'scheduled',
+  logicalDate: null,
+  runStart: '2026-11-21T05:59:00.000Z',
+  occurredAt: '2026-11-21T05:59:30.000Z',
+  text: 'ValueError: no',
+  logUrl: null,
+  ...change,
+});
+
+export const clearStep = (dagId: string, runId: string, n = 1, change: Partial<Step> = {}): Step => ({
+  n,
+  dagId,
+  wave: 0,
+  stage: 'all',
+  request: { kind: 'clear', runId, logicalDate: null, tasks: ['make'], runStart: '2026-11-21T05:59:00.000Z' },
+  dryRun: 'airflow',
+  runs: [{ runId, logicalDate: null, startBefore: '2026-11-21T05:59:00.000Z', tasks: [{ taskId: 'make', mapIndex: -1 }] }],
+  state: 'waiting',
+  reason: null,
+  progress: [],
+  startedAt: null,
+  endedAt: null,
+  ...change,
+});
+
+export class Scenario {
+  state: State = EMPTY_STATE;
+  readonly timeline: TimelineEntry[] = [];
+  readonly #policy: Policy;
+  readonly #edges: readonly LineageEdge[];
+  readonly #dags = new Map<string, DagFacts>();
+  #now = Date.parse(START);
+  #turn = 0;
+  last: Decision | null = null;
+
+  constructor(edges: readonly string[], options: { policy?: PolicyChange; dags?: readonly DagFacts[] } = {}) {
+    this.#edges = edges.map(edge);
+    this.#policy = policyWith(options.policy ?? {});
+    for (const e of this.#edges) for (const d of [e.from.dagId, e.to.dagId]) this.#dags.set(d, dag(d));
+    for (const d of options.dags ?? []) this.#dags.set(d.dagId, d);
+  }
+
+  get now(): string {
+    return new Date(this.#now).toISOString();
+  }
+  later(ms: number): this {
+    this.#now += ms;
+    return this;
+  }
+
+  when(...events: readonly DomainEvent[]): Decision {
+    const decision = decide(this.state, events, {
+      now: this.now,
+      chance: `c${String(++this.#turn).padStart(7, '0')}`,
+      policy: this.#policy,
+      world: {
+        edges: () => this.#edges,
+        gaps: () => [],
+        dag: (_airflow, dagId) => this.#dags.get(dagId) ?? null,
+        dagCount: () => this.#dags.size,
+      },
+    });
+    this.#fold(decision, events);
+    this.last = decision;
+    return decision;
+  }
+
+  #fold(d: Decision, events: readonly DomainEvent[]): void {
+    const merge = <T>(before: readonly T[], changed: readonly T[], key: (t: T) => string): T[] => [
+      ...new Map([...before, ...changed].map((t) => [key(t), t])).values(),
+    ];
+    const keys = events.flatMap((e) => (e.type === 'signal' ? [e.signal.key] : []));
+    this.state = {
+      incidents: merge(this.state.incidents, d.incidents, (i) => i.id),
+      holds: merge(this.state.holds, d.holds, (h) => h.id),
+      ownerships: merge(this.state.ownerships, d.ownerships, dagKey),
+      repairs: merge(this.state.repairs, d.repairs, (r) => r.id),
+      intents: merge(this.state.intents, d.intents, (i) => i.id),
+      knownSignals: new Set([...this.state.knownSignals, ...keys]),
+      counters: d.counters,
+    };
+    this.timeline.push(...d.timeline);
+  }
+
+  fails(dagId: string, runId = 'r1', change: Partial<Signal> = {}): Decision {
+    return this.when({ type: 'signal', signal: taskFailed(dagId, runId, change) });
+  }
+  person(actor: Person, act: PersonAct): Decision {
+    return this.when({ type: 'person', actor, act });
+  }
+  sees(seen: Partial<Observation>): Decision {
+    return this.when({ type: 'observed', airflow: 'prod', seen: { runs: [], goneRuns: [], paused: [], tasks: [], releasedRuns: [], ...seen } });
+  }
+
+  open(kind?: IntentKind): Intent[] {
+    return this.state.intents.filter((i) => (i.state === 'planned' || i.state === 'unknown') && (kind === undefined || i.act.kind === kind));
+  }
+  /** Airflow does what the open intents of this kind ask for. */
+  answer(kind: IntentKind, facts: OutcomeFacts | ((i: Intent) => OutcomeFacts)): void {
+    for (const i of this.open(kind)) {
+      this.when({ type: 'outcome', intentId: i.id, outcome: { result: 'done', facts: typeof facts === 'function' ? facts(i) : facts } });
+    }
+  }
+
+  surveyed(change: Partial<Survey> = {}): this {
+    const survey: Survey = { taskGraph: null, tasks: [], run: null, dags: [...this.#dags.values()], auditCursor: 7, auditGap: null, ...change };
+    this.answer('survey', { kind: 'survey', survey });
+    return this;
+  }
+  paused(): this {
+    this.answer('pause_dag', { kind: 'pause_dag', found: { was: 'paused_by_us', settled: false } });
+    return this;
+  }
+  /** Fails, is surveyed, and everything to be held is held. */
+  contained(dagId: string, runId = 'r1', change: Partial<Signal> = {}): this {
+    this.fails(dagId, runId, change);
+    return this.surveyed().paused();
+  }
+  planned(plan: Partial<PlanFacts>): this {
+    this.answer('plan_repair', { kind: 'plan_repair', plan: { steps: [], warnings: [], ...plan } });
+    return this;
+  }
+  releasePlanned(missed: readonly MissedFacts[] = []): this {
+    this.answer('plan_release', { kind: 'plan_release', missed });
+    return this;
+  }
+  unpaused(): this {
+    this.answer('unpause_dag', { kind: 'unpause_dag', found: { was: 'unpaused_by_us' } });
+    return this;
+  }
+  delivered(): this {
+    this.answer('deliver', (i) => {
+      if (i.act.kind !== 'deliver') throw new Error('not a delivery');
+      return { kind: 'deliver', delivery: i.act.delivery, runIds: {} };
+    });
+    return this;
+  }
+  sent(): this {
+    this.answer('repair_step', (i) => {
+      if (i.act.kind !== 'repair_step') throw new Error('not a step');
+      return { kind: 'repair_step', step: i.act.step, settled: 'sent' };
+    });
+    return this;
+  }
+
+  incident(n = 0): Incident {
+    const found = this.state.incidents[n];
+    if (!found) throw new Error(`no incident number ${n}`);
+    return found;
+  }
+  repair(n = -1): Repair {
+    const found = this.state.repairs.at(n);
+    if (!found) throw new Error(`no repair number ${n}`);
+    return found;
+  }
+  hold(dagId: string, incident = 0): Hold | undefined {
+    return this.state.holds.find((h) => h.dagId === dagId && h.incidentId === this.incident(incident).id);
+  }
+  /** `{ b: 'held', c: 'foreign' }` of one incident. */
+  holds(incident = 0): Record<string, string> {
+    return Object.fromEntries(this.state.holds.filter((h) => h.incidentId === this.incident(incident).id).map((h) => [h.dagId, h.state]));
+  }
+  spared(incident = 0): Record<string, string> {
+    return Object.fromEntries(this.incident(incident).spared.map((d) => [d.dagId, d.reason.code]));
+  }
+  /** What is to be done in Airflow, as text: `pause b`. */
+  acts(): string[] {
+    return this.open().flatMap(({ act }) => {
+      if (act.kind === 'pause_dag') return [`pause ${act.dagId}`];
+      if (act.kind === 'unpause_dag') return [`unpause ${act.dagId}`];
+      if (act.kind === 'repair_step') return [`step ${act.step}`];
+      if (act.kind === 'deliver') return [`deliver ${act.delivery.how}`];
+      return [];
+    });
+  }
+  told(): string[] {
+    return this.state.intents.flatMap(({ act }) => (act.kind === 'send_notice' ? [act.event] : []));
+  }
+  reasons(event: string): string[] {
+    return this.timeline.filter((t) => t.event === event).map((t) => t.reason.code);
+  }
+}
+
+export const missed = (dagId: string, change: Partial<MissedFacts> = {}): MissedFacts => ({
+  dagId,
+  details: { ...dag(dagId), catchup: false, dagrunTimeoutSeconds: null, assetCondition: null },
+  assetCondition: null,
+  missedAssets: [],
+  frozenRuns: [],
+  queuedRuns: [],
+  startsByItself: 0,
+  missedIntervals: [],
+  wouldTimeOut: [],
+  ...change,
+});
+
+export const missedAsset = (uri: string, change: { events?: number; otherReaders?: string[]; queued?: boolean } = {}) => ({
+  assetKey: uri,
+  uri,
+  events: 1,
+  otherReaders: [],
+  queued: false,
+  ...change,
+});
