@@ -150,9 +150,10 @@ const callsFor = (
 ): Calls => {
   const setting = { airflow: options.id, version: found.version, now };
   const plain = createWire(parts, auth, found.generation === 3 ? '' : '/api/v1');
+  const open = createWire(parts, null, found.generation === 3 ? '' : '/api/v1');
   return found.generation === 3
-    ? createV2({ ...setting, wire: typed(plain) }, plain)
-    : createV1({ ...setting, wire: typed(plain) }, plain, opensPages(auth) ? { http: parts.http, auth } : null);
+    ? createV2({ ...setting, wire: typed(plain) }, open)
+    : createV1({ ...setting, wire: typed(plain) }, open, opensPages(auth) ? { http: parts.http, auth } : null);
 };
 
 const opensPages = (auth: Authenticator): auth is SessionAuthenticator => 'pageHeaders' in auth;

@@ -29,23 +29,15 @@ export const queryText = (query: Query): string => {
 };
 
 const encodeId = (operation: string, name: string, value: string): string => {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
   const hostile =
-    value === '' ||
-    value === '.' ||
-    value === '..' ||
-    value === '~' ||
-    /[\u0000-\u001f\u007f/\\]/.test(value) ||
-    value.length > 250;
+    value === '' || value === '.' || value === '..' || value === '~' || /[\p{Cc}/\\]/u.test(value) || value.length > 250;
   if (hostile || !value.isWellFormed()) throw badId(operation, name, value);
   return encodeURIComponent(value);
 };
 
 /** Dataset URIs do hold slashes; 2.x takes them encoded (seen live, 2.11.2). */
 const encodeUri = (operation: string, value: string): string => {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-  const hostile =
-    value === '' || /[\u0000-\u001f\u007f\\]/.test(value) || value.split('/').some((part) => part === '.' || part === '..');
+  const hostile = value === '' || /[\p{Cc}\\]/u.test(value) || value.split('/').some((part) => part === '.' || part === '..');
   if (hostile || !value.isWellFormed() || value.length > 3000) throw badId(operation, 'uri', value);
   return encodeURIComponent(value);
 };
