@@ -5,7 +5,6 @@ import type { DagFacts, Lineage, LineageEdge, LineageGap } from './core/facts.ts
 export interface WorldCache extends World {
   setDags(airflow: string, dags: readonly DagFacts[]): void;
   setLineage(lineage: Lineage): void;
-  hasRead(airflow: string): boolean;
 }
 
 export function createWorld(declared: readonly LineageEdge[]): WorldCache {

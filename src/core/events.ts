@@ -149,4 +149,6 @@ export interface World {
   gaps(airflow: string): readonly LineageGap[];
   dag(airflow: string, dagId: string): DagFacts | null;
   dagCount(airflow: string): number;
+  /** False until DAGs and lineage were read at least once: an empty graph must not be taken for "nothing downstream". */
+  hasRead(airflow: string): boolean;
 }

@@ -13,6 +13,9 @@ export async function survey(deps: EffectDeps, act: { airflow: string; incidentI
   try {
     const incident = (await deps.snapshot()).incidents.find((i) => i.id === act.incidentId);
     if (!incident) return { result: 'failed', error: 'the incident is over', retry: false };
+    // The first failure may be heard before the first look at this Airflow has ended.
+    if (!deps.world.hasRead(act.airflow)) await deps.resurvey(act.airflow);
+    if (!deps.world.hasRead(act.airflow)) return { result: 'failed', error: 'the lineage has not been read yet', retry: true };
     return done({ kind: 'survey', survey: await read(deps, incident) });
   } catch (error) {
     return failure(error);

@@ -159,6 +159,7 @@ export class Scenario {
         gaps: () => [],
         dag: (_airflow, dagId) => this.#dags.get(dagId) ?? null,
         dagCount: () => this.#dags.size,
+        hasRead: () => true,
       },
     });
     this.#fold(decision, events);
