@@ -1,0 +1,183 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { decide } from '../../src/core/decide.ts';
+import type { DomainEvent } from '../../src/core/events.ts';
+import { openStore, type Store } from '../../src/store/store.ts';
+import { edge, POLICY, START, taskFailed } from '../core/scenario.ts';
+
+let dir: string;
+let store: Store;
+const file = () => join(dir, 'fd.db');
+
+beforeEach(async () => {
+  dir = mkdtempSync(join(tmpdir(), 'fd-store-'));
+  store = await openStore(file());
+});
+afterEach(async () => {
+  await store.close();
+  rmSync(dir, { recursive: true });
+});
+
+const world = { edges: () => [edge('a>b')], gaps: () => [], dag: () => null, dagCount: () => 2, hasRead: () => true };
+let turn = 0;
+function evaluate(events: readonly DomainEvent[], rows: number[] = [], then?: () => void) {
+  const context = { now: START, chance: `t${String(++turn).padStart(7, '0')}`, policy: POLICY, world };
+  return store.evaluate(events, START, rows, (state) => {
+    const decision = decide(state, events, context);
+    then?.();
+    return decision;
+  });
+}
+const fails = (dagId: string): DomainEvent => ({ type: 'signal', signal: taskFailed(dagId) });
+const callback = (webhookId: string, quarantine: string | null = null) => ({ airflow: 'prod', webhookId, body: '{}', receivedAt: START, quarantine, dedupeKey: null });
+
+describe('what is answered is on disk', () => {
+  test('in WAL mode', () => {
+    const peek = new Database(file(), { readonly: true });
+    expect(peek.pragma('journal_mode', { simple: true })).toBe('wal');
+    peek.close();
+  });
+
+  test('a callback that is accepted is there for another process at once', async () => {
+    expect(await store.inbox.accept(callback('w1'))).toEqual({ id: 'w1', duplicate: false });
+    const peek = new Database(file(), { readonly: true });
+    expect(peek.prepare('select webhook_id from inbox').all()).toEqual([{ webhook_id: 'w1' }]);
+    peek.close();
+  });
+
+  test('callbacks of one turn share a transaction; the second of a pair is a duplicate, also within the batch', async () => {
+    const answers = await Promise.all(['w1', 'w2', 'w1'].map((id) => store.inbox.accept(callback(id))));
+    expect(answers.map((a) => a.duplicate)).toEqual([false, false, true]);
+    expect((await store.inbox.accept(callback('w2'))).duplicate).toBe(true);
+    expect((await store.inbox.pending(10)).map((r) => r.webhookId)).toEqual(['w1', 'w2']);
+  });
+
+  test('300 at once come through, in more than one batch', async () => {
+    const answers = await Promise.all(Array.from({ length: 300 }, (_, i) => store.inbox.accept(callback(`w${i}`))));
+    expect(answers.every((a) => !a.duplicate)).toBe(true);
+    expect(await store.inbox.pending(1_000)).toHaveLength(300);
+  });
+
+  test('a quarantined callback is kept and shown, and never taken up', async () => {
+    await store.inbox.accept(callback('odd', 'kind: unknown'));
+    expect(await store.inbox.pending(10)).toEqual([]);
+    expect(await store.read.quarantine(10)).toMatchObject([{ id: 'odd', why: 'kind: unknown' }]);
+  });
+});
+
+describe('one evaluation, one transaction', () => {
+  test('incident, history, intents and the inbox row are one', async () => {
+    await store.inbox.accept(callback('w1'));
+    const [row] = await store.inbox.pending(1);
+    await evaluate([fails('a')], [row?.n ?? 0]);
+    const view = await store.read.incident('inc-1');
+    expect(view?.incident).toMatchObject({ dagId: 'a', status: 'open' });
+    expect(view?.signals).toHaveLength(1);
+    expect((await store.read.timeline('inc-1')).map((t) => t.event)).toEqual(['incident.opened']);
+    expect(await store.inbox.pending(1)).toEqual([]);
+  });
+
+  test('a decision that throws leaves nothing behind', async () => {
+    await store.inbox.accept(callback('w1'));
+    await expect(
+      evaluate([fails('a')], [1], () => {
+        throw new Error('no');
+      }),
+    ).rejects.toThrow('no');
+    expect(await store.read.incident('inc-1')).toBeNull();
+    expect(await store.inbox.pending(1)).toHaveLength(1);
+  });
+
+  test('the state that comes back is the state that was saved', async () => {
+    await evaluate([fails('a')]);
+    await evaluate([fails('a')]);
+    const state = await store.snapshot();
+    expect(state.incidents).toHaveLength(1);
+    expect(state.intents.map((i) => i.act.kind)).toEqual(['send_notice', 'survey']);
+    expect(state.counters).toMatchObject({ inc: 1, int: 2 });
+    expect((await store.read.incident('inc-1'))?.signals, 'the second hearing by the same way is no second row').toHaveLength(1);
+  });
+
+  test('the history cannot be changed or cut', async () => {
+    await evaluate([fails('a')]);
+    const hand = new Database(file());
+    expect(() => hand.exec("update timeline set event = 'x'")).toThrow('append-only');
+    expect(() => hand.exec('delete from timeline')).toThrow('append-only');
+    hand.close();
+  });
+});
+
+describe('intents', () => {
+  test('are claimed once, and the attempt is on disk before anything is sent', async () => {
+    await evaluate([fails('a')]);
+    const claimed = await store.claim(START, 10, ['survey']);
+    expect(claimed).toMatchObject([{ settle: false, intent: { act: { kind: 'survey' }, attempts: 1 } }]);
+    expect(await store.claim(START, 10, ['survey'])).toEqual([]);
+    const peek = new Database(file(), { readonly: true });
+    expect(peek.prepare("select state, attempts from intents where kind = 'survey'").all()).toEqual([{ state: 'sending', attempts: 1 }]);
+    peek.close();
+  });
+
+  test('that were cut off are unknown after a restart, and are settled first', async () => {
+    await evaluate([fails('a')]);
+    await store.claim(START, 10, ['survey']);
+    await store.close();
+    store = await openStore(file());
+    expect(await store.markInterrupted()).toBe(1);
+    expect(await store.claim(START, 10, ['survey'])).toMatchObject([{ settle: true, intent: { attempts: 2 } }]);
+  });
+
+  test('are not claimed before they are due', async () => {
+    await evaluate([fails('a')]);
+    expect(await store.claim('2026-11-21T05:00:00.000Z', 10, null)).toEqual([]);
+    expect(await store.nextDue()).toBe(START);
+  });
+});
+
+describe('the poll remembers', () => {
+  test('the watermark and what was seen, and forgets what is old', async () => {
+    expect(await store.watermark('prod')).toBeNull();
+    await store.polled('prod', '2026-11-21T06:00:00.000Z', ['k1'], '2026-11-21T05:00:00.000Z');
+    expect(await store.watermark('prod')).toBe('2026-11-21T06:00:00.000Z');
+    expect(await store.seen('prod', ['k1', 'k2'])).toEqual(new Set(['k1']));
+    await store.polled('prod', '2026-11-21T08:00:00.000Z', [], '2026-11-21T07:00:00.000Z');
+    expect(await store.seen('prod', ['k1'])).toEqual(new Set());
+  });
+});
+
+describe('one database, one process', () => {
+  test('a second process is refused and told who holds it', () => {
+    const script = `import { openStore } from '${join(import.meta.dirname, '../../src/store/store.ts')}';
+      openStore(${JSON.stringify(file())}).then(() => console.log('opened'), (e) => console.log(e.kind, e.message));`;
+    const other = spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
+    expect(other.stdout).toContain(`unavailable ${file()} is in use by process ${process.pid}`);
+  });
+
+  test('a file of a newer program is refused', async () => {
+    await store.close();
+    const hand = new Database(file());
+    hand.pragma('user_version = 99');
+    hand.close();
+    await expect(openStore(file())).rejects.toThrow('newer');
+    const back = new Database(file());
+    back.pragma('user_version = 1');
+    back.close();
+    store = await openStore(file());
+  });
+});
+
+describe('lists', () => {
+  test('page by page, newest first, each row once', async () => {
+    for (const d of ['a', 'b', 'c']) await evaluate([fails(d)]);
+    const first = await store.read.incidents({ limit: 2 });
+    expect(first.items.map((i) => i.dagId)).toEqual(['c', 'b']);
+    const second = await store.read.incidents({ limit: 2, cursor: first.nextCursor ?? '' });
+    expect(second).toMatchObject({ items: [{ dagId: 'a' }], nextCursor: null });
+    expect((await store.read.incidents({ limit: 10, dagId: 'b', status: ['open'] })).items).toHaveLength(1);
+    expect((await store.read.incidents({ limit: 10, status: ['resolved'] })).items).toEqual([]);
+  });
+});
