@@ -12,6 +12,7 @@ import { createLane, type Lane, type LaneName, RetryBudget } from './lanes.ts';
 import { findGeneration } from './probe.ts';
 import { typed } from './typedWire.ts';
 import { createV1 } from './v1/calls.ts';
+import { webPages } from './v1/webPages.ts';
 import { createV2 } from './v2/calls.ts';
 import type { Version } from './version.ts';
 import { createWire, type WireParts } from './wire.ts';
@@ -131,7 +132,7 @@ const createLanes = (options: ClientOptions): Readonly<Record<LaneName, Lane>> =
   const budget = new RetryBudget();
   const lane = (concurrency: number, tries: number) =>
     createLane({ concurrency, tries, baseMs: options.retryBaseMs ?? 200, random, budget });
-  return { pause: lane(options.pauseConcurrency, 3), reads: lane(4, 3), poll: lane(2, 2), acts: lane(2, 1) };
+  return { pause: lane(options.pauseConcurrency, 3), reads: lane(4, 3), poll: lane(2, 2), survey: lane(2, 2), acts: lane(2, 1) };
 };
 
 const authFor = (options: ClientOptions, http: Http, generation: 2 | 3, now: () => number): Authenticator => {
@@ -153,7 +154,7 @@ const callsFor = (
   const open = createWire(parts, null, found.generation === 3 ? '' : '/api/v1');
   return found.generation === 3
     ? createV2({ ...setting, wire: typed(plain) }, open)
-    : createV1({ ...setting, wire: typed(plain) }, open, opensPages(auth) ? { http: parts.http, auth } : null);
+    : createV1({ ...setting, wire: typed(plain) }, open, opensPages(auth) ? webPages(parts.http, auth, now) : null);
 };
 
 const opensPages = (auth: Authenticator): auth is SessionAuthenticator => 'pageHeaders' in auth;

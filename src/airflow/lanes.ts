@@ -16,7 +16,7 @@ import {
 } from 'cockatiel';
 import { AirflowError } from './client.ts';
 
-export type LaneName = 'pause' | 'reads' | 'poll' | 'acts';
+export type LaneName = 'pause' | 'reads' | 'poll' | 'survey' | 'acts';
 
 /** A failed call inside a lane: the error for outside, and what the lane must know about it. */
 export class CallFailure extends Error {

@@ -7,6 +7,7 @@ import { v2Assets } from './assets.ts';
 import { v2Audit } from './audit.ts';
 import { v2Backfills } from './backfills.ts';
 import { type V2Setting, v2Dags } from './dags.ts';
+import { v2Lineage } from './lineage.ts';
 import { v2Runs } from './runs.ts';
 
 /** `open` sends without a log-in: health needs none, and must be seen also where the log-in fails. */
@@ -18,6 +19,6 @@ export const createV2 = (setting: V2Setting, open: Wire): Calls => ({
   ...v2Backfills(setting),
   ...v2Acts(setting),
   health: () => open.call('get', '/api/v2/monitor/health', { lane: 'poll' }, healthFacts),
-  getLineage: () => Promise.reject(new Error('next')),
+  getLineage: v2Lineage(setting),
   capabilities: () => Promise.reject(new Error('next')),
 });

@@ -34,7 +34,7 @@ export const routesV1 = (world: World, cap: number): readonly Route[] => {
   const list = <T>(name: string, rows: readonly T[], call: Call, shape: (row: T) => Row, tie: string): Answer => {
     const order = call.query.get('order_by');
     const shaped = rows.map((row) => shape(row));
-    const sorted = ordered(shaped, order === null ? [] : [order], valueOf, (json) => valueOf(json, tie) ?? 0);
+    const sorted = ordered(shaped, order === null ? [] : [order], fieldOf, (json) => fieldOf(json, tie) ?? 0);
     return ok({ [name]: page(sorted, call.query, rules), total_entries: rows.length });
   };
   const get = (path: string, params: readonly string[], run: (call: Call) => Answer): Route => ({
@@ -180,7 +180,7 @@ export const routesV1 = (world: World, cap: number): readonly Route[] => {
   ];
 };
 
-const valueOf = (json: Row, field: string): string | number | null => {
+const fieldOf = (json: Row, field: string): string | number | null => {
   const value = json[field.replace(/^-/, '')];
   return typeof value === 'string' || typeof value === 'number' ? value : null;
 };

@@ -209,7 +209,7 @@ const bulkPause = (world: World, { query, body, user }: Call, rules: PageRules):
 };
 
 const filterRuns = (world: World, { ids, query }: Call): Run[] => {
-  const runs = ids.dag_id === '~' ? world.allRuns() : (found(world, ids.dag_id), world.runsOf(ids.dag_id ?? ''));
+  const runs = ids.dag_id === '~' ? world.allRuns() : world.runsOf(found(world, ids.dag_id).id);
   const states = query.getAll('state');
   const types = query.getAll('run_type');
   if (states.some((state) => !['queued', 'running', 'success', 'failed'].includes(state)))

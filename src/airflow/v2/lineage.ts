@@ -1,0 +1,57 @@
+/** Airflow 3: where the lineage comes from. */
+import type { Lineage } from '../../core/facts.ts';
+import { everything } from '../ids.ts';
+import { createLineage } from '../lineage.ts';
+import type { Graph } from '../lineageGraph.ts';
+import type { Fields } from '../lineageTasks.ts';
+import { linkingTasksOf } from '../linkingTasks.ts';
+import { rows } from '../typedWire.ts';
+import { v2Assets } from './assets.ts';
+import { type V2Setting, v2Dags } from './dags.ts';
+import { v2Runs } from './runs.ts';
+
+export const v2Lineage = (setting: V2Setting): (() => Promise<Lineage>) => {
+  const { wire } = setting;
+  return createLineage({
+    airflow: setting.airflow,
+    now: setting.now,
+    sources: { assets: 'assets', graph: 'ui_dependencies' },
+    dagIds: async () => (await v2Dags(setting).listDags()).map((dag) => dag.dagId),
+    assets: v2Assets(setting).listAssets,
+    graph: () =>
+      wire.get(
+        '/ui/dependencies',
+        { lane: 'survey' },
+        (body): Graph => ({
+          nodes: rows(body.nodes, 'nodes'),
+          edges: rows(body.edges, 'edges').map((edge) => ({ from: edge.source_id, to: edge.target_id })),
+        }),
+      ),
+    linkingTasks: (dagId) =>
+      wire.get('/api/v2/dags/{dag_id}/tasks', { lane: 'survey', ids: { dag_id: dagId } }, (body) =>
+        linkingTasksOf(dagId, rows(body.tasks, 'tasks')),
+      ),
+    fields: (dagId, taskId) => newestFields(setting, dagId, taskId),
+  });
+};
+
+/** States in which a task instance has been rendered. */
+const rendered = ['success', 'failed', 'running', 'deferred', 'up_for_reschedule', 'up_for_retry'];
+
+/** The list carries the fields on 3.3 and `{}` before (3.0.6-3.2.2), then the single instance is asked. */
+const newestFields = async (setting: V2Setting, dagId: string, taskId: string): Promise<Fields | null> => {
+  const newest = await setting.wire.get(
+    '/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances',
+    {
+      lane: 'survey',
+      ids: { dag_id: dagId, dag_run_id: everything },
+      query: { task_id: taskId, state: rendered, order_by: ['-start_date'], limit: 1 },
+    },
+    (body) =>
+      rows(body.task_instances, 'task_instances').map((one) => ({ runId: one.dag_run_id, fields: one.rendered_fields ?? {} })),
+  );
+  const [found] = newest;
+  if (found === undefined) return null;
+  if (Object.keys(found.fields).length > 0) return found.fields;
+  return v2Runs(setting).getRenderedFields(dagId, found.runId, taskId);
+};
