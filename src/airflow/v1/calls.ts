@@ -5,6 +5,7 @@ import type { Wire } from '../wire.ts';
 import { v1Acts } from './acts.ts';
 import { v1Assets } from './assets.ts';
 import { v1Audit } from './audit.ts';
+import { v1Capabilities } from './capabilities.ts';
 import { type V1Setting, v1Dags } from './dags.ts';
 import { v1Lineage } from './lineage.ts';
 import { v1Runs } from './runs.ts';
@@ -19,5 +20,5 @@ export const createV1 = (setting: V1Setting, open: Wire, pages: WebPages | null)
   ...v1Acts(setting),
   health: () => open.call('get', '/health', { lane: 'poll' }, healthFacts),
   getLineage: v1Lineage(setting, pages),
-  capabilities: () => Promise.reject(new Error('next')),
+  capabilities: v1Capabilities(setting, pages),
 });

@@ -6,6 +6,7 @@ import { v2Acts } from './acts.ts';
 import { v2Assets } from './assets.ts';
 import { v2Audit } from './audit.ts';
 import { v2Backfills } from './backfills.ts';
+import { v2Capabilities } from './capabilities.ts';
 import { type V2Setting, v2Dags } from './dags.ts';
 import { v2Lineage } from './lineage.ts';
 import { v2Runs } from './runs.ts';
@@ -20,5 +21,5 @@ export const createV2 = (setting: V2Setting, open: Wire): Calls => ({
   ...v2Acts(setting),
   health: () => open.call('get', '/api/v2/monitor/health', { lane: 'poll' }, healthFacts),
   getLineage: v2Lineage(setting),
-  capabilities: () => Promise.reject(new Error('next')),
+  capabilities: v2Capabilities(setting),
 });
