@@ -1,7 +1,8 @@
 import { resolve } from 'node:path';
 import type { AirflowConfig, ChannelConfig, Config, TokenConfig } from '../config.ts';
 import type { LineageEdge } from '../core/facts.ts';
-import type { Policy } from '../core/policy.ts';
+import { NOTIFY_EVENTS, type Policy } from '../core/policy.ts';
+import { LOG_CHANNEL } from './logChannel.ts';
 import type { Group } from './reader.ts';
 
 /** From the checked tree to the configuration that the rest of the program reads. */
@@ -103,7 +104,7 @@ function policyOf(tree: Group, channels: readonly ChannelConfig[]): Policy {
       reopenWithinMs: tree.need('policy.monitor.reopen_within'),
       settleWithinMs: tree.need('policy.monitor.settle_within'),
     },
-    channels: channels.map(({ id, events }) => ({ id, events })),
+    channels: [{ id: LOG_CHANNEL, events: NOTIFY_EVENTS }, ...channels.map(({ id, events }) => ({ id, events }))],
     severity: {
       p1Tags: tree.need('policy.severity.p1_tags'),
       defaultSeverity: tree.need('policy.severity.default'),

@@ -1,3 +1,4 @@
+import { LOG_CHANNEL } from './logChannel.ts';
 import type { Place, Problems } from './problems.ts';
 import { nearest } from './problems.ts';
 import type { Group } from './reader.ts';
@@ -67,6 +68,8 @@ function checkAuth(airflow: Group, problems: Problems): void {
 }
 
 function checkChannel(channel: Group, problems: Problems): void {
+  if (channel.get('notify.channels[].id') === LOG_CHANNEL)
+    note(problems, channel, 'notify.channels[].id', `'${LOG_CHANNEL}' is the structured log`, 'choose another');
   if (channel.get('notify.channels[].kind') !== 'slack' || channel.get('notify.channels[].secret') === undefined) return;
   note(problems, channel, 'notify.channels[].secret', 'a slack channel has no signature', 'remove it, or use kind: webhook');
 }
