@@ -22,6 +22,7 @@ export function verify(draft: Draft, incidentId: string, why: Reason): void {
     draft.notice(incidentId, 'attention', incident.dagId);
     return;
   }
+  setStatus(draft, incidentId, 'verifying', why);
   if (draft.policy.verify.requirePerson && why.code !== 'run_succeeded_anyway') {
     setStatus(draft, incidentId, 'verifying', reason('waiting_for_person'));
     draft.notice(incidentId, 'attention', incident.dagId);
