@@ -341,7 +341,9 @@ const createBackfill = (world: World, body: Row, by: string, minor: number): Ans
   if (!world.dags.has(String(body.dag_id))) throw new FakeError(404, `Could not find dag ${body.dag_id}`);
   world.writeAudit('create_backfill', by, String(body.dag_id), JSON.stringify({ ...body, method: 'POST' }));
   const request = body as unknown as BackfillBody;
-  if (minor >= 3 && backfillDates(world, { ...request, reprocess_behavior: 'completed' }).length === 0)
+  const running = world.backfills.some((one) => one.dagId === request.dag_id && one.completedAt === null);
+  if (!running && minor >= 3 && backfillDates(world, { ...request, reprocess_behavior: 'completed' }).length === 0) {
     throw new FakeError(422, `No runs to create for Dag ${body.dag_id} in the range`);
+  }
   return ok(backfillV2(startBackfill(world, request, by)));
 };
