@@ -1,7 +1,11 @@
 /** From a stored `send_notice` intent to a sent notice: reads what the incident looks like now, composes, and hands it to the channel. */
+import { createHttp } from './airflow/http.ts';
 import type { Config } from './config.ts';
 import type { Announce } from './effects/sendNotice.ts';
 import type { Log } from './http/deps.ts';
+import { NotifyError } from './notify/channel.ts';
+import { createChannels } from './notify/channels.ts';
+import { compose } from './notify/notices.ts';
 import type { ReadModels } from './store/readModels.ts';
 
 interface Deps {
@@ -11,14 +15,21 @@ interface Deps {
   readonly now: () => number;
 }
 
-export function createAnnouncer({ config, read, log }: Deps): { announce: Announce; close(): void } {
+export function createAnnouncer({ config, read, log, now }: Deps): { announce: Announce; close(): void } {
+  const channels = createChannels(config.channels, { createHttp, log, now });
   return {
-    announce: async (act) => {
+    announce: async (act, op) => {
+      const channel = channels.get(act.channel);
+      if (!channel) throw new NotifyError(`there is no channel ${act.channel} in the configuration any more`, false);
       const view = await read.incident(act.incidentId);
-      if (!view) return;
-      const link = `${config.server.publicUrl}/incidents/${act.incidentId}`;
-      log.info({ incident: act.incidentId, notice: act.event, subject: act.subject, link, title: view.incident.title }, `notice: ${act.event}`);
+      if (!view) throw new NotifyError(`there is no incident ${act.incidentId}`, false);
+      const pageUrl = `${config.server.publicUrl}/incidents/${encodeURIComponent(act.incidentId)}`;
+      const { incident, holds, repairs } = view;
+      const timeline = await read.timeline(act.incidentId);
+      await channel.send(compose(act.event, { incident, holds, repairs, timeline, pageUrl, subject: act.subject }), op);
     },
-    close: () => undefined,
+    close: () => {
+      for (const channel of channels.values()) channel.close();
+    },
   };
 }
