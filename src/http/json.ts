@@ -122,6 +122,7 @@ const timestampsJson = (at: IncidentTimestamps): Api['Timestamps'] => ({
   repaired_at: at.repairedAt,
   verified_at: at.verifiedAt,
   released_at: at.releasedAt,
+  reopened_at: at.reopenedAt,
   resolved_at: at.resolvedAt,
   dismissed_at: at.dismissedAt,
 });

@@ -551,6 +551,7 @@ export interface components {
             readonly repaired_at: components["schemas"]["InstantOrNull"];
             readonly verified_at: components["schemas"]["InstantOrNull"];
             readonly released_at: components["schemas"]["InstantOrNull"];
+            readonly reopened_at: components["schemas"]["InstantOrNull"];
             readonly resolved_at: components["schemas"]["InstantOrNull"];
             readonly dismissed_at: components["schemas"]["InstantOrNull"];
         };

@@ -52,7 +52,8 @@ export function createHttpServer(deps: HttpDeps): HttpServer {
 
   app.use(logRequests(deps), securityHeaders(deps.config.server.publicUrl), refuseOddMethods, findRule(), denyWithoutRule);
   callbackRoute(app, deps, keys);
-  app.use(identify(new Tokens(deps.config.tokens), sessions), refuseCrossSite(deps.config.server.publicUrl), requireRole);
+  const tokens = new Tokens(deps.config.tokens);
+  app.use(identify(tokens, sessions), refuseCrossSite(deps.config.server.publicUrl), requireRole);
   app.use('/v1', express.json({ limit: BODY_LIMIT, inflate: false }));
   app.use(validateRequests());
   signalRoutes(app, deps);
@@ -61,7 +62,7 @@ export function createHttpServer(deps: HttpDeps): HttpServer {
   repairRoutes(app, deps);
   dagRoutes(app, deps);
   healthRoutes(app, deps);
-  pageRoutes(app, deps, sessions);
+  pageRoutes(app, deps, sessions, tokens);
   app.use(() => {
     throw new ProblemError(404, 'there is nothing at this address');
   });

@@ -103,6 +103,7 @@ const NEVER: IncidentTimestamps = {
   repairedAt: null,
   verifiedAt: null,
   releasedAt: null,
+  reopenedAt: null,
   resolvedAt: null,
   dismissedAt: null,
 };
@@ -117,7 +118,7 @@ export function incident(more: Partial<Incident> = {}, times: Partial<IncidentTi
     mode: 'armed',
     type: 'pipeline_failure',
     severity: 'P1',
-    rule: 'P1: exec_dashboard, downstream of it, is tagged tier:1',
+    rule: 'a failed DAG is a pipeline_failure; P1 because exec_dashboard downstream is tagged tier:1',
     title: 'orders_etl failed in load_orders',
     runs: [
       {
