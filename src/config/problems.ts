@@ -43,7 +43,7 @@ export class Problems {
 }
 
 /** One line, whatever stands in the file: no line breaks, no terminal control sequences. */
-const printable = (text: string): string => text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, '?');
+export const printable = (text: string): string => text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, '?');
 
 /** The nearest of the known words, or null when none is near enough to be what was meant. */
 export function nearest(word: string, known: readonly string[]): string | null {

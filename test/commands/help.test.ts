@@ -1,0 +1,82 @@
+import { describe, expect, test } from 'vitest';
+import { parseCommandLine } from '../../src/commands/help.ts';
+import { firedamperVersion } from '../../src/commands/version.ts';
+import { FiredamperError } from '../../src/errors.ts';
+
+const parse = (line: string) => parseCommandLine(line === '' ? [] : line.split(' '));
+
+test.each([
+  ['serve', { name: 'serve', config: undefined }],
+  ['serve --config a.yaml', { name: 'serve', config: 'a.yaml' }],
+  ['serve --config=a.yaml', { name: 'serve', config: 'a.yaml' }],
+  ['check --json --roles', { name: 'check', config: undefined, json: true, roles: true }],
+  [
+    'init --force --airflow-id x --airflow-url http://a --username u --config c',
+    { name: 'init', config: 'c', force: true, airflowId: 'x', airflowUrl: 'http://a', username: 'u' },
+  ],
+  ['demo --yes --root r', { name: 'demo', yes: true, root: 'r' }],
+  ['demo', { name: 'demo', yes: false, root: undefined }],
+  ['version', { name: 'version' }],
+  ['--version', { name: 'version' }],
+])('%s', (line, command) => {
+  expect(parse(line)).toEqual(command);
+});
+
+describe('a mistake is one line with a hint', () => {
+  test.each([
+    ['serv', 'unknown command serv; did you mean serve?'],
+    ['fly', 'unknown command fly; commands are serve, check, init, demo, version'],
+    ['--confg x', 'unknown command --confg; commands are serve, check, init, demo, version'],
+    ['serve --confg x', 'serve: unknown option --confg; did you mean --config?'],
+    ['serve --xyzzyx', 'serve: unknown option --xyzzyx; firedamper serve --help shows them'],
+    ['serve --config', 'serve: --config needs a value'],
+    ['serve --config=', 'serve: --config needs a value'],
+    ['check --json=yes', 'check: --json takes no value'],
+    ['serve a.yaml', 'serve: unexpected a.yaml; firedamper serve --help shows what it takes'],
+    ['version --json', 'version: unknown option --json; firedamper version --help shows them'],
+  ])('%s', (line, message) => {
+    const error = (() => {
+      try {
+        return parse(line);
+      } catch (e) {
+        return e;
+      }
+    })();
+    expect(error).toBeInstanceOf(FiredamperError);
+    expect(error).toMatchObject({ kind: 'invalid', message });
+  });
+});
+
+describe('help', () => {
+  test.each(['serve', 'check', 'init', 'demo', 'version'])('%s has one of its own, by --help, -h and help <command>', (name) => {
+    const [long, short, word] = [parse(`${name} --help`), parse(`${name} -h`), parse(`help ${name}`)];
+    expect(long).toMatchObject({ name: 'help', exitCode: 0, text: expect.stringContaining(`firedamper ${name} [options]: `) });
+    expect(short).toEqual(long);
+    expect(word).toEqual(long);
+  });
+
+  test('without a command it is printed and the call counts as a mistake', () => {
+    expect(parse('')).toMatchObject({ name: 'help', exitCode: 2 });
+    expect(parse('--help')).toMatchObject({
+      name: 'help',
+      exitCode: 0,
+      text: expect.stringContaining('releases exactly what it held'),
+    });
+  });
+
+  test('every option that is understood is shown', () => {
+    const help = parse('init --help');
+    for (const option of [
+      '--config <file>',
+      '--airflow-id <id>',
+      '--airflow-url <url>',
+      '--username <name>',
+      '--force',
+      '--help',
+    ]) {
+      expect(help).toMatchObject({ text: expect.stringContaining(option) });
+    }
+  });
+});
+
+test('the version is that of the package', () => expect(firedamperVersion()).toMatch(/^\d+\.\d+\.\d+/));
