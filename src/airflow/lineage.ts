@@ -18,6 +18,11 @@ export interface LineageParts {
   readonly assets: () => Promise<readonly AssetFacts[]>;
   /** null: this Airflow has no such graph for us (2.x without a session). */
   readonly graph: () => Promise<Graph | null>;
+  /**
+   * Whether that graph shows a trigger or sensor whose other DAG is a template: 2.x draws it with the Jinja text, 3.x leaves it out (2.11.2,
+   * 3.3.2), so there the tasks of the DAGs are looked through as well.
+   */
+  readonly graphShowsTemplates: boolean;
   /** Trigger and sensor tasks of one DAG. */
   readonly linkingTasks: (dagId: string) => Promise<readonly LinkingTask[]>;
   /** Rendered fields of the newest task instance that has any; null where it never ran. */
@@ -34,15 +39,13 @@ export interface LinkingTask {
 /** At most so many single questions per survey and kind; the rest follow at the next one and are named as a gap until then. */
 const portion = 100;
 const minute = 60_000;
+/** Beside the graph, looking through the tasks only finds templated links: rare, so it may take its time. */
+const scanAgainMs = { insteadOfGraph: 15 * minute, besideGraph: 6 * 60 * minute };
 
 export const createLineage = (parts: LineageParts): (() => Promise<Lineage>) => {
   const fields = createPortions<Fields>({ most: portion, keepMs: 60 * minute, keepNothingMs: 2 * minute, now: parts.now });
-  const tasks = createPortions<readonly LinkingTask[]>({
-    most: portion,
-    keepMs: 15 * minute,
-    keepNothingMs: 2 * minute,
-    now: parts.now,
-  });
+  const keepMs = parts.graphShowsTemplates ? scanAgainMs.insteadOfGraph : scanAgainMs.besideGraph;
+  const tasks = createPortions<readonly LinkingTask[]>({ most: portion, keepMs, keepNothingMs: 2 * minute, now: parts.now });
 
   return async () => {
     const gaps: LineageGap[] = [];
@@ -56,10 +59,15 @@ export const createLineage = (parts: LineageParts): (() => Promise<Lineage>) => 
 
     const context: Context = { parts, known: new Set(known), assets: assets ?? [], gaps };
     const drawn = graph === null ? [] : linksOf(graph);
-    const linking = graph === null ? await scan(context, tasks) : drawn.flatMap(linkingTaskOf);
-    const rendered = await readFields(context, fields, linking);
-    const joined = graph === null ? scannedEdges(context, linking, rendered) : drawnEdges(context, drawn, rendered);
-    const edges = mergeEdges([...assetEdges(context), ...unlistedAssetEdges(context, drawn), ...joined]);
+    const inGraph = drawn.flatMap(linkingTaskOf);
+    const scanned = graph !== null && parts.graphShowsTemplates ? [] : without(await scan(context, tasks), inGraph);
+    const rendered = await readFields(context, fields, [...inGraph, ...scanned]);
+    const edges = mergeEdges([
+      ...assetEdges(context),
+      ...unlistedAssetEdges(context, drawn),
+      ...drawnEdges(context, drawn, rendered),
+      ...scannedEdges(context, scanned, rendered),
+    ]);
     return { airflow: parts.airflow, edges, gaps, seenAt: new Date(parts.now()).toISOString() };
   };
 };
@@ -73,6 +81,11 @@ interface Context {
 
 const taskKey = (task: LinkingTask): string => JSON.stringify([task.dagId, task.taskId]);
 const splitKey = (key: string): [string, string] => JSON.parse(key) as [string, string];
+
+const without = (tasks: readonly LinkingTask[], others: readonly LinkingTask[]): readonly LinkingTask[] => {
+  const left = new Set(others.map(taskKey));
+  return tasks.filter((task) => !left.has(taskKey(task)));
+};
 
 const orGap = async <T>(
   source: LineageSource,

@@ -369,7 +369,8 @@ export interface components {
             tasks: components["schemas"]["Task"][];
         };
         DAGRun: {
-            dag_run_id: string;
+            /** @description Null never seen, but their file allows it. */
+            dag_run_id: string | null;
             dag_id: string;
             /** Format: date-time */
             logical_date: string | null;

@@ -405,6 +405,7 @@ export interface components {
         TaskResponse: {
             task_id: string | null;
             operator_name: string | null;
+            template_fields?: string[] | null;
             downstream_task_ids: string[] | null;
         };
         TaskCollectionResponse: {
@@ -490,6 +491,15 @@ export interface components {
         TaskInstanceCollectionResponse: {
             task_instances: components["schemas"]["TaskInstanceResponse"][];
             total_entries?: number | null;
+        };
+        /** @description A task instance, or, where a task is new since the run, only its id (3.3). */
+        ClearedTask: {
+            task_id: string;
+            dag_run_id?: string;
+            map_index?: number;
+        };
+        ClearedTaskCollection: {
+            task_instances: components["schemas"]["ClearedTask"][];
         };
         DagReference: {
             dag_id: string;
@@ -922,7 +932,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["TaskInstanceCollectionResponse"] | components["schemas"]["DAGRunResponse"];
+                    "application/json": components["schemas"]["ClearedTaskCollection"] | components["schemas"]["DAGRunResponse"];
                 };
             };
         };
@@ -948,7 +958,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["TaskInstanceCollectionResponse"];
+                    "application/json": components["schemas"]["ClearedTaskCollection"];
                 };
             };
         };

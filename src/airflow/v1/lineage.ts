@@ -6,6 +6,7 @@ import type { Graph, GraphNode } from '../lineageGraph.ts';
 import type { Fields } from '../lineageTasks.ts';
 import { linkingTasksOf } from '../linkingTasks.ts';
 import { nullWhenMissing } from '../missing.ts';
+import { text } from '../translate.ts';
 import { rows } from '../typedWire.ts';
 import { v1Assets } from './assets.ts';
 import { type V1Setting, v1Dags } from './dags.ts';
@@ -23,6 +24,7 @@ export const v1Lineage = (setting: V1Setting, pages: WebPages | null): (() => Pr
       const html = pages === null ? null : await pages.read('/dag-dependencies');
       return html === null ? null : graphOfPage(html);
     },
+    graphShowsTemplates: true,
     linkingTasks: (dagId) =>
       wire.get('/dags/{dag_id}/tasks', { lane: 'survey', ids: { dag_id: dagId } }, (body) =>
         linkingTasksOf(dagId, rows(body.tasks, 'tasks')),
@@ -73,7 +75,7 @@ const newestFields = async (setting: V1Setting, dagId: string, taskId: string): 
   const runIds = await setting.wire.get(
     '/dags/{dag_id}/dagRuns',
     { lane: 'survey', ids: { dag_id: dagId }, query: { order_by: '-execution_date', limit: runsToLookAt } },
-    (body) => rows(body.dag_runs, 'dag_runs').map((run) => run.dag_run_id),
+    (body) => rows(body.dag_runs, 'dag_runs').map((run) => text(run.dag_run_id, 'dag_run_id')),
   );
   for (const runId of runIds) {
     const fields = await nullWhenMissing(

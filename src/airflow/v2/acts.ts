@@ -44,7 +44,7 @@ const clearRun = (setting: V2Setting, request: ClearRequest, dryRun: boolean): P
       changesNothing: dryRun,
     },
     (body) =>
-      dryRun ? rows((body as V2['TaskInstanceCollectionResponse']).task_instances, 'task_instances').map(clearedTask) : [],
+      dryRun ? rows((body as V2['ClearedTaskCollection']).task_instances, 'task_instances').map(clearedTask(request.runId)) : [],
   );
 
 /** Followers are always included: one task alone leaves them `upstream_failed` and the run fails again (3.3.2). */
@@ -70,7 +70,7 @@ const clearTasks = (
       },
       changesNothing: dryRun,
     },
-    (body) => (dryRun ? rows(body.task_instances, 'task_instances').map(clearedTask) : []),
+    (body) => (dryRun ? rows(body.task_instances, 'task_instances').map(clearedTask(request.runId)) : []),
   );
 
 /** 3.0 answers 422 to the key (seen on 3.0.6). */

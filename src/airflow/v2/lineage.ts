@@ -27,6 +27,7 @@ export const v2Lineage = (setting: V2Setting): (() => Promise<Lineage>) => {
           edges: rows(body.edges, 'edges').map((edge) => ({ from: edge.source_id, to: edge.target_id })),
         }),
       ),
+    graphShowsTemplates: false,
     linkingTasks: (dagId) =>
       wire.get('/api/v2/dags/{dag_id}/tasks', { lane: 'survey', ids: { dag_id: dagId } }, (body) =>
         linkingTasksOf(dagId, rows(body.tasks, 'tasks')),

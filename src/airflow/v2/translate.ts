@@ -93,11 +93,14 @@ export const taskFacts = (task: V2['TaskInstanceResponse']): TaskFacts => ({
   endDate: instantOrNull(task.end_date, 'end_date'),
 });
 
-export const clearedTask = (task: V2['TaskInstanceResponse']): ClearedTask => ({
-  runId: text(task.dag_run_id, 'dag_run_id'),
-  taskId: text(task.task_id, 'task_id'),
-  mapIndex: whole(task.map_index, 'map_index'),
-});
+/** `runId`: the run that was asked for; a task that is new since then has none of its own (3.3). */
+export const clearedTask =
+  (runId: string) =>
+  (task: V2['ClearedTask']): ClearedTask => ({
+    runId: textOrNull(task.dag_run_id) ?? runId,
+    taskId: text(task.task_id, 'task_id'),
+    mapIndex: task.map_index ?? -1,
+  });
 
 /** 3.0 names the consumers `consuming_dags`, 3.1 renamed them `scheduled_dags` (seen on 3.0.6, 3.1.8). */
 export const assetFacts = (asset: V2['AssetResponse']): AssetFacts => ({

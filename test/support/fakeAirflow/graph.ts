@@ -32,6 +32,8 @@ export const graphOf = (world: World, assetNode: (uri: string) => string): Graph
       for (const uri of task.outlets ?? []) link(dagNode(dag.id), node(assetNode(uri), uri, 'asset'));
       if (task.triggers !== undefined) {
         const target = task.triggers.templated === true ? `{{ dag_run.conf['${taskId}'] }}` : task.triggers.dagId;
+        // 3.x shows no link to a DAG that is not there, a template included; 2.x does (3.3.2, 2.11.2).
+        if (world.options.generation === 3 && !world.dags.has(target)) continue;
         link(dagNode(dag.id), node(`trigger:${dag.id}:${target}:${taskId}`, taskId, 'trigger'), dagNode(target));
       }
       if (task.waitsFor !== undefined) {

@@ -2,7 +2,7 @@
 import { type BackfillBody, backfillDates, type ClearBody, cancelBackfill, selectTasks, startBackfill } from './clearing.ts';
 import type { Answer } from './http.ts';
 import { atOrAfter, type Call, iso, likes, ordered, type PageRules, page, type Route, timeParam } from './routing.ts';
-import { operatorName } from './shapesV1.ts';
+import { operatorName, templateFields } from './shapesV1.ts';
 import { assetV2, auditV2, backfillV2, dagDetailsV2, dagV2, eventV2, graphV2, runV2, taskV2 } from './shapesV2.ts';
 import { FakeError, type Run, type TaskInstance } from './types.ts';
 import type { World } from './world.ts';
@@ -64,6 +64,7 @@ export const routesV2 = (world: World, cap: number): readonly Route[] => {
       const tasks = Object.entries(found(world, ids.dag_id).spec.tasks).map(([taskId, spec]) => ({
         task_id: taskId,
         operator_name: operatorName(spec),
+        template_fields: templateFields(spec),
         downstream_task_ids: spec.downstream ?? [],
         retries: spec.retries ?? 0,
       }));

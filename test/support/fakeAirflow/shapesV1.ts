@@ -138,12 +138,7 @@ export const taskSpecV1 = (dag: Dag) =>
     class_ref: { class_name: operatorName(spec), module_path: 'airflow.operators' },
     operator_name: operatorName(spec),
     downstream_task_ids: spec.downstream ?? [],
-    template_fields:
-      spec.triggers !== undefined
-        ? ['trigger_dag_id', 'trigger_run_id', 'conf']
-        : spec.waitsFor !== undefined
-          ? ['external_dag_id', 'external_task_id', 'external_task_ids']
-          : [],
+    template_fields: templateFields(spec),
     extra_links:
       spec.triggers !== undefined
         ? [{ class_ref: { class_name: 'TriggerDagRunLink', module_path: 'airflow.operators.trigger_dagrun' } }]
@@ -157,4 +152,9 @@ export const operatorName = (spec: { triggers?: unknown; waitsFor?: unknown; ope
   if (spec?.operator !== undefined) return spec.operator;
   if (spec?.triggers !== undefined) return 'TriggerDagRunOperator';
   return spec?.waitsFor === undefined ? 'PythonOperator' : 'ExternalTaskSensor';
+};
+
+export const templateFields = (spec: { triggers?: unknown; waitsFor?: unknown }): readonly string[] => {
+  if (spec.triggers !== undefined) return ['trigger_dag_id', 'trigger_run_id', 'conf'];
+  return spec.waitsFor === undefined ? [] : ['external_dag_id', 'external_task_id', 'external_task_ids'];
 };
