@@ -40,8 +40,8 @@ export interface Intent {
   readonly lastError: string | null;
 }
 
-/** Acts that change something outside: not made at all in shadow mode, settled by reading after a crash. */
-export const CHANGES_AIRFLOW: Readonly<Record<IntentKind, boolean>> = {
+/** Acts that change something outside: each attempt is on disk before it is made, and settled by reading after a crash. The others only read. */
+export const CHANGES_OUTSIDE: Readonly<Record<IntentKind, boolean>> = {
   survey: false,
   pause_dag: true,
   unpause_dag: true,
@@ -49,5 +49,5 @@ export const CHANGES_AIRFLOW: Readonly<Record<IntentKind, boolean>> = {
   repair_step: true,
   plan_release: false,
   deliver: true,
-  send_notice: false,
+  send_notice: true,
 };

@@ -115,6 +115,9 @@ function join(draft: Draft, incident: Incident, signal: Signal, role: IncidentRu
   const run = known ? merge(known, signal) : runOf(signal, role, draft.now);
   const runs = known ? incident.runs.map((r) => (r === known ? run : r)) : [...incident.runs, run];
   const changed = draft.putIncident({ ...incident, runs });
+  if (known && run.runStart !== known.runStart && known.runStart !== null) {
+    draft.tell(incident.id, 'run.failed', `${signal.dagId} ${signal.runId}`, reason('run_failed', { run: signal.runId }), AIRFLOW);
+  }
   if (!known || run.failedTasks.length > known.failedTasks.length || (known.state === 'failing' && run.state === 'failed')) {
     const code = role === 'fallout' ? reason('fallout', { dag: signal.dagId, cause: incident.dagId }) : failureReason(signal);
     draft.tell(incident.id, role === 'fallout' ? 'signal.fallout' : 'signal.joined', `${signal.dagId} ${signal.runId}`, code, AIRFLOW);

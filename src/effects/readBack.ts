@@ -4,7 +4,9 @@
 import type { AirflowClient } from '../airflow/client.ts';
 import { isGone } from './outcome.ts';
 
-const WAIT_MS = 30;
+/** As long as more keep coming, up to MOST_WAIT_MS: a hold is in effect with the PATCH, and its read-back is in no hurry. */
+const WAIT_MS = 120;
+const MOST_WAIT_MS = 400;
 /** One page of the list holds 100 DAGs on every version (2.9-3.3). */
 const PAGE = 100;
 
@@ -41,8 +43,12 @@ export function createReadBack(client: AirflowClient, dagCount: () => number): (
     }
   };
 
+  let timer: NodeJS.Timeout | null = null;
+  let firstAt = 0;
   return (dagId) =>
     new Promise((resolve, reject) => {
-      if (waiting.push({ dagId, resolve, reject }) === 1) setTimeout(flush, WAIT_MS);
+      if (waiting.push({ dagId, resolve, reject }) === 1) firstAt = performance.now();
+      if (timer) clearTimeout(timer);
+      timer = setTimeout(flush, Math.max(0, Math.min(WAIT_MS, MOST_WAIT_MS - (performance.now() - firstAt))));
     });
 }

@@ -3,7 +3,7 @@
  * `respond.ts`. Lanes keep a slow notice or a stuck plan from delaying a hold.
  */
 import type { Outcome } from '../core/events.ts';
-import type { Intent, IntentKind } from '../core/intent.ts';
+import { CHANGES_OUTSIDE, type Intent, type IntentKind } from '../core/intent.ts';
 import type { Responder } from '../respond.ts';
 import type { Claimed, Store } from '../store/store.ts';
 import { deliver } from './deliver.ts';
@@ -26,7 +26,7 @@ export interface Worker {
 }
 
 interface Deps {
-  readonly store: Pick<Store, 'claim' | 'nextDue'>;
+  readonly store: Pick<Store, 'claim'>;
   readonly responder: Pick<Responder, 'respond'>;
   readonly effects: EffectDeps;
   readonly announce: Announce;
@@ -50,6 +50,7 @@ const makeLanes = (): Lane[] => [
 export function createWorker({ store, responder, effects, announce, onError }: Deps): Worker {
   const lanes = makeLanes();
   const underWay = new Set<Promise<void>>();
+  const ids = new Set<string>();
   let timer: NodeJS.Timeout | null = null;
   let stopped = false;
   let looking = false;
@@ -64,30 +65,25 @@ export function createWorker({ store, responder, effects, announce, onError }: D
       onError(error, `${intent.act.kind} ${intent.id}`);
     } finally {
       lane.running--;
+      ids.delete(intent.id);
       wake();
     }
   }
 
   async function look(): Promise<void> {
-    for (const lane of lanes) {
-      const room = lane.width - lane.running;
-      if (room <= 0) continue;
-      const claimed = await store.claim(new Date(effects.now()).toISOString(), room, lane.kinds);
-      for (const c of claimed) {
-        lane.running++;
-        const work = run(c, lane);
-        underWay.add(work);
-        void work.finally(() => underWay.delete(work));
-      }
+    const at = new Date(effects.now()).toISOString();
+    const { claimed, nextDue } = await store.claim(at, lanes.map((l) => ({ kinds: l.kinds, room: l.width - l.running, record: l.kinds.some((k) => CHANGES_OUTSIDE[k]) })), ids);
+    for (const c of claimed) {
+      const lane = lanes.find((l) => l.kinds.includes(c.intent.act.kind));
+      if (!lane) continue;
+      lane.running++;
+      ids.add(c.intent.id);
+      const work = run(c, lane);
+      underWay.add(work);
+      void work.finally(() => underWay.delete(work));
     }
-    await sleepUntilDue();
-  }
-
-  async function sleepUntilDue(): Promise<void> {
-    const due = await store.nextDue();
     if (timer) clearTimeout(timer);
-    if (due === null || stopped) return;
-    timer = setTimeout(wake, Math.max(5, Date.parse(due) - effects.now()));
+    if (nextDue !== null && !stopped) timer = setTimeout(wake, Math.max(5, Date.parse(nextDue) - effects.now()));
   }
 
   function wake(): void {

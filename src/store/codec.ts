@@ -14,6 +14,22 @@ export const numberOf = (id: string): number => Number(id.slice(id.lastIndexOf('
 const bool = (n: number | null): boolean | null => (n === null ? null : n === 1);
 const int = (b: boolean | null): number | null => (b === null ? null : b ? 1 : 0);
 
+/**
+ * Every decision loads every live document, and most have not changed since the last one. The core never changes a value in place, so the
+ * parsed one may be shared. Bounded: when it is full it starts anew.
+ */
+const known = new Map<string, unknown>();
+const MOST_KNOWN = 2_000;
+
+function parsed(doc: string): unknown {
+  const found = known.get(doc);
+  if (found !== undefined) return found;
+  if (known.size >= MOST_KNOWN) known.clear();
+  const value: unknown = JSON.parse(doc);
+  known.set(doc, value);
+  return value;
+}
+
 /** A dismissed incident still takes part until its last hold is let go. */
 const isLive = (i: Incident): boolean => !isOver(i.status) || (i.status === 'dismissed' && i.timestamps.releasedAt === null);
 
@@ -28,7 +44,7 @@ export const incidentToRow = (i: Incident): Insertable<Tables['incidents']> => (
   n: numberOf(i.id),
   doc: JSON.stringify(i),
 });
-export const incidentFromRow = (r: Pick<Selectable<Tables['incidents']>, 'doc'>): Incident => JSON.parse(r.doc) as Incident;
+export const incidentFromRow = (r: Pick<Selectable<Tables['incidents']>, 'doc'>): Incident => parsed(r.doc) as Incident;
 
 export const repairToRow = (r: Repair): Insertable<Tables['repairs']> => ({
   id: r.id,
@@ -38,7 +54,7 @@ export const repairToRow = (r: Repair): Insertable<Tables['repairs']> => ({
   state: r.state,
   doc: JSON.stringify(r),
 });
-export const repairFromRow = (r: Pick<Selectable<Tables['repairs']>, 'doc'>): Repair => JSON.parse(r.doc) as Repair;
+export const repairFromRow = (r: Pick<Selectable<Tables['repairs']>, 'doc'>): Repair => parsed(r.doc) as Repair;
 
 export const holdToRow = (h: Hold): Insertable<Tables['holds']> => ({
   id: h.id,

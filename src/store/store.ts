@@ -6,7 +6,7 @@ import type { Transaction } from 'kysely';
 import type { Decision, State } from '../core/draft.ts';
 import type { DomainEvent } from '../core/events.ts';
 import type { DagFacts, Instant, Lineage } from '../core/facts.ts';
-import type { Intent } from '../core/intent.ts';
+import type { Intent, IntentKind } from '../core/intent.ts';
 import * as codec from './codec.ts';
 import { openDatabase } from './database.ts';
 import { createInbox, type Inbox } from './inbox.ts';
@@ -18,10 +18,11 @@ import type { Tables } from './tables.ts';
 export interface Store {
   /** Load, decide, save in one transaction; `inboxDone` rows are marked in the same one. A throwing `decide` rolls everything back. */
   evaluate(events: readonly DomainEvent[], reopenSince: Instant, inboxDone: readonly number[], decide: (state: State) => Decision): Promise<Decision>;
-  /** Claims due intents: `sending` and the attempt are on disk before anything is sent. Answers them with the state they had before. */
-  claim(now: Instant, limit: number, kinds: readonly string[] | null): Promise<readonly Claimed[]>;
-  /** When the next intent is due; null when none waits. */
-  nextDue(): Promise<Instant | null>;
+  /**
+   * Claims due intents, lane by lane: `sending` and the attempt are on disk before anything is sent. Answers them with the state they had before,
+   * and when the next one is due that was not claimed; null when none waits.
+   */
+  claim(now: Instant, lanes: readonly ClaimLane[], underWay: ReadonlySet<string>): Promise<{ readonly claimed: readonly Claimed[]; readonly nextDue: Instant | null }>;
   /** At boot: an intent found `sending` was cut off, its outcome is unknown. */
   markInterrupted(): Promise<number>;
   /** Snapshot of everything live, for watch lists and effects. */
@@ -36,6 +37,14 @@ export interface Store {
   loadFacts(): Promise<{ dags: Map<string, DagFacts[]>; lineage: Map<string, Lineage> }>;
   readonly read: ReadModels;
   close(): Promise<void>;
+}
+
+export interface ClaimLane {
+  readonly kinds: readonly IntentKind[];
+  /** At most so many. */
+  readonly room: number;
+  /** False for acts that only read: nothing has to be settled after a crash, so they cost no write. The caller remembers what it has taken. */
+  readonly record: boolean;
 }
 
 export interface Claimed {
@@ -61,12 +70,7 @@ export async function openStore(path: string): Promise<Store> {
         if (inboxDone.length > 0) await trx.updateTable('inbox').set({ done: 1 }).where('n', 'in', inboxDone).execute();
         return decision;
       }),
-    claim: (now, limit, kinds) => transaction((trx) => claim(trx, now, limit, kinds)),
-    nextDue: () =>
-      transaction(async (trx) => {
-        const row = await trx.selectFrom('intents').select((eb) => eb.fn.min('due_at').as('due')).where('state', 'in', ['planned', 'unknown']).executeTakeFirst();
-        return row?.due ?? null;
-      }),
+    claim: (now, lanes, underWay) => transaction((trx) => claim(trx, now, lanes, underWay)),
     markInterrupted: () =>
       transaction(async (trx) => {
         const result = await trx.updateTable('intents').set({ state: 'unknown' }).where('state', '=', 'sending').executeTakeFirst();
@@ -105,23 +109,31 @@ export async function openStore(path: string): Promise<Store> {
   };
 }
 
-async function claim(trx: Transaction<Tables>, now: Instant, limit: number, kinds: readonly string[] | null): Promise<Claimed[]> {
-  const rows = await trx
-    .selectFrom('intents')
-    .selectAll()
-    .where('state', 'in', ['planned', 'unknown'])
-    .where('due_at', '<=', now)
-    .$if(kinds !== null, (q) => q.where('kind', 'in', kinds ?? []))
-    .orderBy('n')
-    .limit(limit)
-    .execute();
-  if (rows.length === 0) return [];
-  await trx
-    .updateTable('intents')
-    .set((eb) => ({ state: 'sending', attempts: eb('attempts', '+', 1) }))
-    .where('id', 'in', rows.map((r) => r.id))
-    .execute();
-  return rows.map((r) => ({ intent: codec.intentFromRow({ ...r, attempts: r.attempts + 1 }), settle: r.state === 'unknown' }));
+/** More than this many open intents are looked at in the next round. */
+const CLAIM_WINDOW = 1_000;
+
+async function claim(trx: Transaction<Tables>, now: Instant, lanes: readonly ClaimLane[], underWay: ReadonlySet<string>): Promise<{ claimed: Claimed[]; nextDue: Instant | null }> {
+  const all = await trx.selectFrom('intents').selectAll().where('state', 'in', ['planned', 'unknown']).orderBy('n').limit(CLAIM_WINDOW).execute();
+  const rows = all.filter((r) => !underWay.has(r.id));
+  const taken = lanes.flatMap((lane) => {
+    const due = rows.filter((r) => r.due_at <= now && lane.kinds.includes(r.kind as IntentKind));
+    return due.slice(0, lane.room).map((row) => ({ row, record: lane.record }));
+  });
+  // An intent that is due but had no room waits for the lane, which wakes the worker when it has some; it must not make a timer spin.
+  const nextDue = rows.filter((r) => r.due_at > now).map((r) => r.due_at).sort()[0] ?? null;
+  const recorded = taken.filter((t) => t.record).map((t) => t.row.id);
+  if (recorded.length > 0) {
+    await trx
+      .updateTable('intents')
+      .set((eb) => ({ state: 'sending', attempts: eb('attempts', '+', 1) }))
+      .where('id', 'in', recorded)
+      .execute();
+  }
+  const claimed = taken.map(({ row, record }) => ({
+    intent: codec.intentFromRow({ ...row, attempts: row.attempts + (record ? 1 : 0) }),
+    settle: row.state === 'unknown',
+  }));
+  return { claimed, nextDue };
 }
 
 async function polled(trx: Transaction<Tables>, airflow: string, since: Instant, seen: readonly string[], forgetBefore: Instant): Promise<void> {

@@ -111,12 +111,22 @@ describe('one evaluation, one transaction', () => {
   });
 });
 
+const SURVEYS = [{ kinds: ['survey'], room: 10, record: true }] as const;
+const NONE = new Set<string>();
+
 describe('intents', () => {
+  test('are claimed no more than their lane has room for, and one without room makes no timer', async () => {
+    await evaluate([fails('a'), fails('b')]);
+    const { claimed, nextDue } = await store.claim(START, [{ kinds: ['survey'], room: 1, record: true }], NONE);
+    expect(claimed).toHaveLength(1);
+    expect(nextDue).toBeNull();
+  });
+
   test('are claimed once, and the attempt is on disk before anything is sent', async () => {
     await evaluate([fails('a')]);
-    const claimed = await store.claim(START, 10, ['survey']);
+    const { claimed } = await store.claim(START, SURVEYS, NONE);
     expect(claimed).toMatchObject([{ settle: false, intent: { act: { kind: 'survey' }, attempts: 1 } }]);
-    expect(await store.claim(START, 10, ['survey'])).toEqual([]);
+    expect((await store.claim(START, SURVEYS, NONE)).claimed).toEqual([]);
     const peek = new Database(file(), { readonly: true });
     expect(peek.prepare("select state, attempts from intents where kind = 'survey'").all()).toEqual([{ state: 'sending', attempts: 1 }]);
     peek.close();
@@ -124,17 +134,16 @@ describe('intents', () => {
 
   test('that were cut off are unknown after a restart, and are settled first', async () => {
     await evaluate([fails('a')]);
-    await store.claim(START, 10, ['survey']);
+    await store.claim(START, SURVEYS, NONE);
     await store.close();
     store = await openStore(file());
     expect(await store.markInterrupted()).toBe(1);
-    expect(await store.claim(START, 10, ['survey'])).toMatchObject([{ settle: true, intent: { attempts: 2 } }]);
+    expect((await store.claim(START, SURVEYS, NONE)).claimed).toMatchObject([{ settle: true, intent: { attempts: 2 } }]);
   });
 
   test('are not claimed before they are due', async () => {
     await evaluate([fails('a')]);
-    expect(await store.claim('2026-11-21T05:00:00.000Z', 10, null)).toEqual([]);
-    expect(await store.nextDue()).toBe(START);
+    expect(await store.claim('2026-11-21T05:00:00.000Z', SURVEYS, NONE)).toEqual({ claimed: [], nextDue: START });
   });
 });
 
