@@ -44,12 +44,19 @@ export const graphOfPage = (html: string): Graph => {
   }[];
   const edges = jsonLine(html, /^\s*let edges = (\[.*\]);?\s*$/m) as readonly { u: string; v: string }[];
   const phantom = 'dag:dataset';
-  return {
-    nodes: nodes
-      .filter((node) => node.id !== phantom)
-      .map((node): GraphNode => ({ id: node.id, label: node.value?.label ?? '', type: node.value?.class ?? '' })),
-    edges: edges.filter((one) => one.u !== phantom && one.v !== phantom).map((one) => ({ from: one.u, to: one.v })),
-  };
+  const links = edges.filter((one) => one.u !== phantom && one.v !== phantom).map((one) => ({ from: one.u, to: one.v }));
+  const listed = nodes
+    .filter((node) => node.id !== phantom)
+    .map((node): GraphNode => ({ id: node.id, label: node.value?.label ?? '', type: node.value?.class ?? '' }));
+  return { nodes: [...listed, ...unlistedDags(links, new Set(listed.map((node) => node.id)))], edges: links };
+};
+
+/** A DAG that is only a template stands at the end of an edge but is no node (2.11.2). */
+const unlistedDags = (links: Graph['edges'], listed: ReadonlySet<string>): readonly GraphNode[] => {
+  const ends = new Set(links.flatMap((link) => [link.from, link.to]));
+  return [...ends]
+    .filter((id) => id.startsWith('dag:') && !listed.has(id))
+    .map((id) => ({ id, label: id.slice('dag:'.length), type: 'dag' }));
 };
 
 const jsonLine = (html: string, pattern: RegExp): unknown => {

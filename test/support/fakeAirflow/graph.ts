@@ -56,7 +56,9 @@ const consumed = (dag: Dag): readonly string[] => {
 /** The page of 2.x: two lines of JSON in a script, and a phantom node `dag:dataset` that is tied to every scheduled dataset (2.11.2). */
 export const dependenciesPage = (world: World): string => {
   const { nodes, edges } = graphOf(world, (uri) => `dataset:${uri}`);
-  const shown = nodes.map(({ id, label, type }) => ({
+  // Every DAG is a node, whether it has edges or not; one that is only a template is not (2.11.2).
+  const dags = [...world.dags.keys()].map((id) => ({ id: `dag:${id}`, label: id, type: 'dag' }));
+  const shown = [...dags, ...nodes.filter((node) => node.type !== 'dag')].map(({ id, label, type }) => ({
     id,
     value: { class: type === 'asset' ? 'dataset' : type, label, labelStyle: 'fill:#000;', style: 'fill:#fff;' },
   }));
