@@ -19,6 +19,7 @@ type Method = 'get' | 'post' | 'patch';
 
 export const RULES: readonly (readonly [Method, string, Need])[] = [
   ['post', '/v1/callbacks/airflow/:airflow', 'sender'],
+  ['get', '/v1/signals', 'viewer'],
   ['post', '/v1/signals', 'responder'],
 
   ['get', '/v1/incidents', 'viewer'],

@@ -64,8 +64,10 @@ const incidentRunJson = (run: IncidentRun): Api['IncidentRun'] => ({
   failed_at: run.failedAt,
 });
 
-const signalJson = (signal: HeardSignal): Api['Signal'] => ({
+export const signalJson = (signal: HeardSignal): Api['Signal'] => ({
   id: signal.id,
+  incident_id: signal.incidentId,
+  airflow: signal.airflow,
   kind: signal.kind,
   origin: signal.origin,
   dag_id: signal.dagId,

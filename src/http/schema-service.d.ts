@@ -33,7 +33,8 @@ export interface paths {
             readonly path?: never;
             readonly cookie?: never;
         };
-        readonly get?: never;
+        /** Everything that was heard, newest first, also what nothing followed from */
+        readonly get: operations["listSignals"];
         readonly put?: never;
         /**
          * Anything else that says that data is bad
@@ -479,6 +480,9 @@ export interface components {
         };
         readonly Signal: {
             readonly id: string;
+            /** @description null where nothing followed from it */
+            readonly incident_id: string | null;
+            readonly airflow: string;
             /** @enum {string} */
             readonly kind: "task_failed" | "task_retry" | "run_failed" | "run_succeeded";
             /** @enum {string} */
@@ -493,6 +497,10 @@ export interface components {
             readonly text: string | null;
             readonly log_url: string | null;
             readonly outcome: string;
+        };
+        readonly SignalList: {
+            readonly signals: readonly components["schemas"]["Signal"][];
+            readonly next_cursor: string | null;
         };
         readonly Hold: {
             readonly id: string;
@@ -954,6 +962,35 @@ export interface operations {
             readonly 413: components["responses"]["TooLarge"];
             readonly 415: components["responses"]["WrongType"];
             readonly 429: components["responses"]["TooMany"];
+            readonly 503: components["responses"]["Unavailable"];
+        };
+    };
+    readonly listSignals: {
+        readonly parameters: {
+            readonly query?: {
+                readonly dag_id?: string;
+                readonly airflow?: string;
+                readonly limit?: components["parameters"]["Limit"];
+                /** @description next_cursor of the page before */
+                readonly cursor?: components["parameters"]["Cursor"];
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description One page */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["SignalList"];
+                };
+            };
+            readonly 400: components["responses"]["Invalid"];
+            readonly 401: components["responses"]["Unauthorized"];
             readonly 503: components["responses"]["Unavailable"];
         };
     };

@@ -1,3 +1,4 @@
+import { middleware } from 'express-openapi-validator';
 import { afterEach, describe, expect, test } from 'vitest';
 import { reason } from '../../src/core/reason.ts';
 import { conflict, notFound, unavailable } from '../../src/errors.ts';
@@ -19,6 +20,7 @@ describe('what the API answers is what service.yaml says', () => {
     ['/v1/incidents/{id}/timeline', '/v1/incidents/inc-2041/timeline'],
     ['/v1/incidents/{id}/release-preview', '/v1/incidents/inc-2041/release-preview'],
     ['/v1/holds', '/v1/holds'],
+    ['/v1/signals', '/v1/signals?dag_id=orders_etl'],
     ['/v1/repairs/{id}', '/v1/repairs/rep-88'],
     ['/v1/dags/{airflow}/{dag_id}', '/v1/dags/prod/revenue_report'],
     ['/healthz', '/healthz'],
@@ -93,6 +95,16 @@ describe('what the API answers is what service.yaml says', () => {
     expect(answer.status).toBe(200);
     expect(againstSpec('POST', template, answer)).toEqual([]);
     expect(w.acts).toEqual([{ person: { name: 'anna', role: 'approver' }, act }]);
+  });
+
+  test('service.yaml is a right OpenAPI description', async () => {
+    await up();
+    const errorOf = (apiSpec: unknown) => {
+      const [load] = middleware({ apiSpec: apiSpec as never, validateApiSpec: true });
+      return new Promise((resolve) => load!({ app: { param: () => {} } } as never, {} as never, resolve));
+    };
+    expect(await errorOf(spec())).toBeUndefined();
+    expect(await errorOf({ ...spec(), paths: { '/x': { get: { responses: 7 } } } })).toBeInstanceOf(Error);
   });
 
   test('every operation of service.yaml is served, and nothing under /v1 that is not in it', async () => {
@@ -324,8 +336,8 @@ describe('an act that is refused', () => {
     const answer = await call(running, 'POST', '/v1/incidents/inc-2041/acknowledge', { as: 'admin', json: {} });
     expect(answer.status).toBe(500);
     expect(answer.text).not.toContain('secret');
-    const logged = w.logged.find((line) => line.level === 'error');
-    expect(answer.body.instance).toBe(`urn:uuid:${(logged?.fields as { errorId: string }).errorId}`);
+    const logged = w.logged.find((line) => line.level === 'error')!;
+    expect(answer.body.instance).toBe(`urn:uuid:${(logged.fields as { errorId: string }).errorId}`);
   });
 
   test('a body that is not JSON, too large, compressed or of another type', async () => {

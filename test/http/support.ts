@@ -61,7 +61,7 @@ export function world(
   return w;
 }
 
-function readModels(w: World): ReadModels {
+function readModels(w: World): ReadModels & { signals: unknown } {
   const views = () => [...w.views.values()];
   return {
     incidents: async (query) => {
@@ -85,6 +85,13 @@ function readModels(w: World): ReadModels {
         .filter((h) => (query.dagId ?? h.dagId) === h.dagId && !(query.active === true && h.state === 'released'));
       return { items: all.slice(0, query.limit), nextCursor: null };
     },
+    signals: async (query: { dagId?: string; limit: number }) => ({
+      items: views()
+        .flatMap((view) => view.signals)
+        .filter((s) => (query.dagId ?? s.dagId) === s.dagId)
+        .slice(0, query.limit),
+      nextCursor: null,
+    }),
     hold: async (id) =>
       views()
         .flatMap((view) => view.holds)
@@ -134,8 +141,8 @@ export function config(publicUrl: string, intake: Partial<Config['intake']> = {}
       },
     ],
     tokens: [token('vera', 'viewer'), token('rita', 'responder'), token('anna', 'approver'), token('adam', 'admin')],
-    // Nothing in src/http reads the policy.
-    policy: {} as Config['policy'],
+    // Nothing else of the policy is read in src/http.
+    policy: { repair: { allowSelfApproval: false } } as Config['policy'],
     edges: [],
     channels: [],
     intake: { maxBodyBytes: 4096, ratePerMinute: 1000, toleranceMs: 300_000, ...intake },
@@ -147,6 +154,7 @@ export interface Running {
   port: number;
   app: ReturnType<typeof createHttpServer>['app'];
   server: ReturnType<typeof createHttpServer>['server'];
+  close(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -159,6 +167,7 @@ export async function start(w: World): Promise<Running> {
     port,
     app,
     server,
+    close,
     stop: async () => {
       server.closeAllConnections();
       await close();
