@@ -5,14 +5,26 @@
 import { type FakeAirflow, startFakeAirflow } from '../test/support/fakeAirflow/index.ts';
 import { type Service, startService } from '../test/support/service.ts';
 
-const percentile = (sorted: readonly number[], p: number) => sorted[Math.min(sorted.length - 1, Math.ceil((p / 100) * sorted.length) - 1)] ?? 0;
+const percentile = (sorted: readonly number[], p: number) =>
+  sorted[Math.min(sorted.length - 1, Math.ceil((p / 100) * sorted.length) - 1)] ?? 0;
 const ms = (n: number) => `${n.toFixed(n < 20 ? 1 : 0)} ms`;
 const payload = (dag_id: string) => ({
-  ...{ version: 1, kind: 'task_failed', dag_id, run_id: 'r1', task_id: 'make', try_number: 1, occurred_at: new Date().toISOString() },
+  ...{
+    version: 1,
+    kind: 'task_failed',
+    dag_id,
+    run_id: 'r1',
+    task_id: 'make',
+    try_number: 1,
+    occurred_at: new Date().toISOString(),
+  },
 });
 
 async function withService<T>(fake: FakeAirflow, airflow: Record<string, unknown>, work: (s: Service) => Promise<T>): Promise<T> {
-  const service = await startService(fake, { airflow, policy: { hold: { max_dags: 1000, max_share: 1 }, platform: { mass_failure_dags: 10_000 } } });
+  const service = await startService(fake, {
+    airflow,
+    policy: { hold: { max_dags: 1000, max_share: 1 }, platform: { mass_failure_dags: 10_000 } },
+  });
   try {
     return await work(service);
   } finally {
@@ -77,8 +89,13 @@ for (const n of [50, 200]) {
   for (let i = 0; i < 5; i++) rounds.push(await hold(n, 50, 4));
   rounds.sort((a, b) => a.ratio - b.ratio);
   const m = rounds[2] ?? rounds[0];
-  if (m) console.log(`  N=${n} C=4: ${ms(m.took)}, ${m.calls.toFixed(2)} calls per DAG, floor ${ms(m.floor)}, ratio ${m.ratio.toFixed(2)} (all: ${rounds.map((r) => r.ratio.toFixed(2)).join(' ')})`);
+  if (m)
+    console.log(
+      `  N=${n} C=4: ${ms(m.took)}, ${m.calls.toFixed(2)} calls per DAG, floor ${ms(m.floor)}, ratio ${m.ratio.toFixed(2)} (all: ${rounds.map((r) => r.ratio.toFixed(2)).join(' ')})`,
+    );
 }
 const times = await firstPatch(200);
-console.log(`callback accepted -> first PATCH in effect, fake Airflow, 200 incidents one by one: p50 ${ms(percentile(times, 50))}, p99 ${ms(percentile(times, 99))}`);
+console.log(
+  `callback accepted -> first PATCH in effect, fake Airflow, 200 incidents one by one: p50 ${ms(percentile(times, 50))}, p99 ${ms(percentile(times, 99))}`,
+);
 for (const n of [10, 1_000]) console.log(`requests of an idle poll cycle with ${n} DAGs: ${await idle(n)}`);

@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import type { AirflowClient } from './airflow/client.ts';
 import { createAirflowClient } from './airflow/connect.ts';
+import { createAnnouncer } from './announce.ts';
 import type { Config } from './config.ts';
 import type { EffectDeps } from './effects/deps.ts';
 import { readMissed } from './effects/planRelease.ts';
@@ -18,7 +19,6 @@ import { createHttpServer } from './http/server.ts';
 import { createCallbackIntake } from './intake/callbacks.ts';
 import { createPoller, type Poller } from './intake/poller.ts';
 import { createMetrics } from './metrics.ts';
-import { createAnnouncer } from './announce.ts';
 import { createResponder } from './respond.ts';
 import { openStore } from './store/store.ts';
 import { createWorld } from './world.ts';
@@ -78,12 +78,14 @@ export async function startApp(options: AppOptions): Promise<App> {
     now,
     chance,
     onDecision: (decision) => {
-      for (const t of decision.timeline) log.info({ incident: t.incidentId, event: t.event, subject: t.subject, reason: t.reason, actor: t.actor }, t.event);
+      for (const t of decision.timeline)
+        log.info({ incident: t.incidentId, event: t.event, subject: t.subject, reason: t.reason, actor: t.actor }, t.event);
       if (decision.intents.some((i) => i.state === 'planned' || i.state === 'unknown')) worker.wake();
     },
   });
 
-  const onError = (error: unknown, what: string) => log.error({ err: error instanceof Error ? { message: error.message, stack: error.stack } : String(error) }, what);
+  const onError = (error: unknown, what: string) =>
+    log.error({ err: error instanceof Error ? { message: error.message, stack: error.stack } : String(error) }, what);
   const readBacks = new Map([...clients].map(([id, c]) => [id, createReadBack(c, () => world.dagCount(id))]));
   const pollers = new Map<string, Poller>();
   const effects: EffectDeps = {

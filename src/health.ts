@@ -1,13 +1,19 @@
 import type { Config } from './config.ts';
-import type { Health, ReleasePreview } from './http/deps.ts';
-import type { PollerState } from './intake/poller.ts';
 import type { MissedFacts } from './core/events.ts';
 import type { Hold } from './core/hold.ts';
-import type { WorldCache } from './world.ts';
 import { sentence } from './core/reason.ts';
+import type { Health, ReleasePreview } from './http/deps.ts';
+import type { PollerState } from './intake/poller.ts';
+import type { WorldCache } from './world.ts';
 
 /** Able to accept and to act. An Airflow that cannot be reached does not make the service unready: it still hears callbacks and says so. */
-export function describeHealth(config: Config, version: string, pollers: ReadonlyMap<string, () => PollerState>, world: WorldCache, closing: boolean): Health {
+export function describeHealth(
+  config: Config,
+  version: string,
+  pollers: ReadonlyMap<string, () => PollerState>,
+  world: WorldCache,
+  closing: boolean,
+): Health {
   const airflows = config.airflows.map(({ id }) => {
     const state = pollers.get(id)?.();
     const gaps = world.hasRead(id) ? world.gaps(id).map((g) => `${g.source}: ${g.why}`) : [];
@@ -52,5 +58,5 @@ function compensationOf(m: MissedFacts | undefined): string {
   const missed = m.missedAssets.filter((a) => a.events > 0 && !a.queued);
   if (missed.length > 0) return `delivers what it missed once: ${missed.map((a) => `${a.uri} (${a.events} events)`).join(', ')}`;
   if (m.missedIntervals.length > 0) return `backfills ${m.missedIntervals.length} missed intervals`;
-  return m.details?.timeScheduled ? "missed intervals: its own catch-up setting decides" : 'missed nothing so far';
+  return m.details?.timeScheduled ? 'missed intervals: its own catch-up setting decides' : 'missed nothing so far';
 }

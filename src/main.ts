@@ -1,15 +1,21 @@
 #!/usr/bin/env node
 /** Command line -> the wanted command; no logic. */
-import { readFileSync } from 'node:fs';
 import { pino } from 'pino';
+import { createAirflowClient } from './airflow/connect.ts';
 import { startApp } from './app.ts';
+import { runCheck } from './commands/check.ts';
+import { type Command, parseCommandLine } from './commands/help.ts';
+import { runInit } from './commands/init.ts';
+import { firedamperVersion } from './commands/version.ts';
 import { ConfigError, loadConfig } from './config.ts';
+import { runDemo } from './demo/demo.ts';
 import { FiredamperError } from './errors.ts';
 
-const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string };
+const print = (line: string) => console.log(line);
 
 async function serve(configPath: string | undefined): Promise<void> {
   const config = loadConfig(configPath, process.env);
+  const version = firedamperVersion();
   const log = pino({ level: config.logLevel, base: null, timestamp: pino.stdTimeFunctions.isoTime });
   const app = await startApp({ config, version, log });
   log.info({ url: app.url, version, mode: config.policy.mode }, `Firedamper ${version} listens on ${app.url}`);
@@ -24,13 +30,33 @@ async function serve(configPath: string | undefined): Promise<void> {
   }
 }
 
+/** Answers the exit code; null: the command goes on. */
+async function run(command: Command): Promise<number | null> {
+  switch (command.name) {
+    case 'serve':
+      await serve(command.config);
+      return null;
+    case 'check':
+      return runCheck(loadConfig(command.config, process.env), createAirflowClient, print, command);
+    case 'init':
+      runInit(command, print);
+      return 0;
+    case 'demo':
+      return runDemo({ yes: command.yes, ...(command.root === undefined ? {} : { root: command.root }) });
+    case 'version':
+      print(firedamperVersion());
+      return 0;
+    case 'help':
+      print(command.text);
+      return command.exitCode;
+    default:
+      return command satisfies never;
+  }
+}
+
 try {
-  const [command, ...rest] = process.argv.slice(2);
-  const at = rest.indexOf('--config');
-  if (command === 'serve') await serve(at >= 0 ? rest[at + 1] : undefined);
-  else if (command === 'demo') process.exitCode = await (await import('./demo/demo.ts')).runDemo();
-  else if (command === 'version') console.log(version);
-  else throw new FiredamperError('invalid', `unknown command ${command ?? ''}`);
+  const exitCode = await run(parseCommandLine(process.argv.slice(2)));
+  if (exitCode !== null) process.exitCode = exitCode;
 } catch (error) {
   if (!(error instanceof FiredamperError)) throw error;
   console.error(error.message);

@@ -3,9 +3,14 @@ import { Gauge, Registry } from 'prom-client';
 import type { PollerState } from './intake/poller.ts';
 import type { ReadModels } from './store/readModels.ts';
 
-export function createMetrics(read: ReadModels, pollers: ReadonlyMap<string, () => PollerState>, now: () => number): () => Promise<string> {
+export function createMetrics(
+  read: ReadModels,
+  pollers: ReadonlyMap<string, () => PollerState>,
+  now: () => number,
+): () => Promise<string> {
   const registry = new Registry();
-  const gauge = (name: string, help: string, labelNames: string[] = []) => new Gauge({ name, help, labelNames, registers: [registry] });
+  const gauge = (name: string, help: string, labelNames: string[] = []) =>
+    new Gauge({ name, help, labelNames, registers: [registry] });
   const incidents = gauge('firedamper_incidents', 'Incidents by status', ['status']);
   const holds = gauge('firedamper_holds', 'Holds by state', ['state']);
   const intents = gauge('firedamper_intents', 'Recorded acts by state', ['state']);

@@ -2,9 +2,10 @@
  * THE way in. Everything that makes Firedamper decide something comes through here: within one transaction of the store, load, decide, save.
  * Nothing else is ever awaited in there. What waits when a transaction ends goes into the next one together, so a storm is few commits.
  */
+
+import { decide } from './core/decide.ts';
 import type { Context, Decision } from './core/draft.ts';
 import { addMs } from './core/draft.ts';
-import { decide } from './core/decide.ts';
 import type { Answer, DomainEvent, Person, PersonAct, World } from './core/events.ts';
 import type { Policy } from './core/policy.ts';
 import type { Store } from './store/store.ts';
@@ -46,7 +47,9 @@ export function createResponder({ store, policy, world, now, chance, onDecision 
     const context: Context = { now: at, chance: chance(), policy, world };
     const rows = batch.flatMap((w) => w.inboxRow ?? []);
     const events = batch.map((w) => w.event);
-    const decision = await store.evaluate(events, addMs(at, -policy.monitor.reopenWithinMs), rows, (state) => decide(state, events, context));
+    const decision = await store.evaluate(events, addMs(at, -policy.monitor.reopenWithinMs), rows, (state) =>
+      decide(state, events, context),
+    );
     for (const w of batch) w.resolve(decision);
     onDecision(decision);
   }

@@ -13,7 +13,8 @@ export function createWorld(declared: readonly LineageEdge[]): WorldCache {
   let edges: readonly LineageEdge[] = declared;
   return {
     edges: () => edges,
-    gaps: (airflow): readonly LineageGap[] => lineages.get(airflow)?.gaps ?? [{ source: 'assets', why: 'the lineage has not been read yet' }],
+    gaps: (airflow): readonly LineageGap[] =>
+      lineages.get(airflow)?.gaps ?? [{ source: 'assets', why: 'the lineage has not been read yet' }],
     dag: (airflow, dagId) => dags.get(airflow)?.get(dagId) ?? null,
     dagCount: (airflow) => dags.get(airflow)?.size ?? 0,
     hasRead: (airflow) => dags.has(airflow) && lineages.has(airflow),

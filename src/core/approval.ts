@@ -7,8 +7,8 @@ import { conflict, forbidden } from '../errors.ts';
 import { type Draft, msBetween } from './draft.ts';
 import type { Person } from './events.ts';
 import type { PlannedRun, Repair, Step } from './plan.ts';
-import { reason, sentence } from './reason.ts';
 import { ROLES, type Role } from './policy.ts';
+import { reason, sentence } from './reason.ts';
 
 /** JSON with sorted keys and no spaces: one text for one value (numbers, strings, booleans, null, arrays, plain objects). */
 export function canonical(value: unknown): string {
@@ -31,7 +31,9 @@ function essence(incidentId: string, airflow: string, steps: readonly Step[]): u
 
 /** SHA-256 of the canonical plan, hex. */
 export function digestOf(incidentId: string, airflow: string, steps: readonly Step[]): string {
-  return createHash('sha256').update(canonical(essence(incidentId, airflow, steps))).digest('hex');
+  return createHash('sha256')
+    .update(canonical(essence(incidentId, airflow, steps)))
+    .digest('hex');
 }
 
 /** In words, what one plan runs that the other does not. */
@@ -53,7 +55,10 @@ function linesOfRun(step: Step, run: PlannedRun): string[] {
 export function checkApproval(draft: Draft, repair: Repair, person: Person, digest: string): void {
   requireRole(person, 'approver');
   if (repair.state !== 'proposed') {
-    throw conflict(`the repair is ${repair.state}: ${sentence(repair.stateReason)}`, { state: repair.state, reason: repair.stateReason.code });
+    throw conflict(`the repair is ${repair.state}: ${sentence(repair.stateReason)}`, {
+      state: repair.state,
+      reason: repair.stateReason.code,
+    });
   }
   if (repair.expiresAt === null || msBetween(repair.expiresAt, draft.now) >= 0) {
     throw conflict(sentence(reason('approval_expired')), { reason: 'approval_expired', expires_at: repair.expiresAt });
@@ -63,7 +68,9 @@ export function checkApproval(draft: Draft, repair: Repair, person: Person, dige
     throw conflict(sentence(reason('digest_mismatch')), {
       reason: 'digest_mismatch',
       digest: repair.digest,
-      difference: older ? difference(older.steps, repair.steps) : [`no plan of this incident has the digest ${digest.slice(0, 64)}`, ...difference([], repair.steps)],
+      difference: older
+        ? difference(older.steps, repair.steps)
+        : [`no plan of this incident has the digest ${digest.slice(0, 64)}`, ...difference([], repair.steps)],
     });
   }
   if (isSelf(draft, repair, person) && !draft.policy.repair.allowSelfApproval) {
@@ -78,5 +85,6 @@ export const atLeast = (role: Role, wanted: Role): boolean => ROLES.indexOf(role
 
 /** Checked again here although the door checks it too: a role may be taken away while a page is open. */
 export function requireRole(person: Person, wanted: Role): void {
-  if (!atLeast(person.role, wanted)) throw forbidden(`this needs the role ${wanted}; ${person.name} is ${person.role}`, { reason: 'role', needs: wanted });
+  if (!atLeast(person.role, wanted))
+    throw forbidden(`this needs the role ${wanted}; ${person.name} is ${person.role}`, { reason: 'role', needs: wanted });
 }

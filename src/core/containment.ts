@@ -2,7 +2,7 @@
  * Containment: whom to hold, whom to spare, and why. As little as possible (only the readers of what the failed task and the tasks it
  * stops would have made), never a protected DAG, never more than the caps, and never a DAG that the repair itself would wait for.
  */
-import { addMs, dagKey, type Draft } from './draft.ts';
+import { addMs, type Draft, dagKey } from './draft.ts';
 import type { PauseFound, Survey } from './events.ts';
 import type { DagFacts, DagRef, LineageGap } from './facts.ts';
 import { anyGlob } from './glob.ts';
@@ -17,7 +17,9 @@ import { setStatus } from './status.ts';
 /** Asks for the facts that containment needs. One survey at a time: a failure heard meanwhile is in the next one. */
 export function requestSurvey(draft: Draft, incidentId: string): void {
   draft.patchIncident(incidentId, { surveyPending: true });
-  const planned = draft.intents().some((i) => i.state === 'planned' && i.act.kind === 'survey' && i.act.incidentId === incidentId);
+  const planned = draft
+    .intents()
+    .some((i) => i.state === 'planned' && i.act.kind === 'survey' && i.act.incidentId === incidentId);
   if (!planned) draft.intend({ kind: 'survey', airflow: draft.incident(incidentId).airflow, incidentId });
 }
 
@@ -26,7 +28,10 @@ export function contain(draft: Draft, incidentId: string, survey: Survey): void 
   if (!incident || isOver(incident.status) || incident.releasing) return;
   const again = draft.pending((a) => a.kind === 'survey' && a.incidentId === incidentId);
   draft.patchIncident(incidentId, { surveyPending: again, runs: withSurveyed(incident, survey) });
-  const failed = draft.incident(incidentId).runs.filter((r) => r.role === 'cause' && r.state !== 'healed').flatMap((r) => r.failedTasks);
+  const failed = draft
+    .incident(incidentId)
+    .runs.filter((r) => r.role === 'cause' && r.state !== 'healed')
+    .flatMap((r) => r.failedTasks);
   const tasks = affectedTasks(survey.taskGraph, failed);
   const { reached, unaffected } = walk(draft.context.world.edges(), incident, tasks);
   const spared = [...unaffected.map((d) => spare(d, reason('not_affected')))];
@@ -38,7 +43,8 @@ export function contain(draft: Draft, incidentId: string, survey: Survey): void 
   }
   const { within, over } = applyCaps(draft, incident, wanted);
   spared.push(...over);
-  if (draft.policy.hold.pauseFailingDag) within.unshift({ airflow: incident.airflow, dagId: incident.dagId, depth: 0, edges: [] });
+  if (draft.policy.hold.pauseFailingDag)
+    within.unshift({ airflow: incident.airflow, dagId: incident.dagId, depth: 0, edges: [] });
   for (const dag of within) hold(draft, incident, dag, factsOf(draft, survey, incident, dag), survey.auditCursor);
   tellSpared(draft, incident, spared);
   tellGaps(draft, incident, survey);
@@ -53,7 +59,13 @@ function withSurveyed(incident: Incident, survey: Survey): Incident['runs'] {
     if (r.dagId !== run.dagId || r.runId !== run.runId) return r;
     const seen = survey.tasks.filter((t) => t.runId === r.runId && t.state === 'failed').map((t) => t.taskId);
     const failedTasks = [...new Set([...r.failedTasks, ...seen])];
-    return { ...r, failedTasks, runType: r.runType ?? run.runType, logicalDate: r.logicalDate ?? run.logicalDate, runStart: r.runStart ?? run.startDate };
+    return {
+      ...r,
+      failedTasks,
+      runType: r.runType ?? run.runType,
+      logicalDate: r.logicalDate ?? run.logicalDate,
+      runStart: r.runStart ?? run.startDate,
+    };
   });
 }
 
@@ -62,7 +74,12 @@ function factsOf(draft: Draft, survey: Survey, incident: Incident, dag: DagRef):
   return fresh ?? draft.context.world.dag(dag.airflow, dag.dagId);
 }
 
-const spare = (dag: Reached, why: Reason): Spared => ({ airflow: dag.airflow, dagId: dag.dagId, reason: why, path: describePath(dag.edges) });
+const spare = (dag: Reached, why: Reason): Spared => ({
+  airflow: dag.airflow,
+  dagId: dag.dagId,
+  reason: why,
+  path: describePath(dag.edges),
+});
 
 function sparedBecause(draft: Draft, incident: Incident, dag: Reached, facts: DagFacts | null): Reason | null {
   const { hold } = draft.policy;
@@ -86,7 +103,9 @@ function applyCaps(draft: Draft, incident: Incident, wanted: readonly Reached[])
   const byShare = total >= SHARE_COUNTS_FROM ? Math.max(1, Math.floor(total * maxShare)) : Number.POSITIVE_INFINITY;
   const cap = Math.min(maxDags, byShare);
   const held = new Set(draft.holdsOf(incident.id).map(dagKey));
-  const sorted = [...wanted].sort((a, b) => Number(held.has(dagKey(b))) - Number(held.has(dagKey(a))) || a.depth - b.depth || (a.dagId < b.dagId ? -1 : 1));
+  const sorted = [...wanted].sort(
+    (a, b) => Number(held.has(dagKey(b))) - Number(held.has(dagKey(a))) || a.depth - b.depth || (a.dagId < b.dagId ? -1 : 1),
+  );
   return { within: sorted.slice(0, cap), over: sorted.slice(cap).map((d) => spare(d, reason('over_cap', { cap: String(cap) }))) };
 }
 
@@ -138,13 +157,29 @@ export function intendPause(draft: Draft, dag: DagRef, cursor: number | null): v
   const own = draft.ownership(dag);
   step(OWNERSHIP_STATE, dagKey(dag), own.state, 'pause_intended');
   const intent = draft.intend({ kind: 'pause_dag', airflow: dag.airflow, dagId: dag.dagId });
-  draft.putOwnership({ ...own, airflow: dag.airflow, dagId: dag.dagId, state: 'pause_intended', op: intent.op, auditCursor: cursor, since: draft.now, uncertain: false, foundPaused: false, ops: [intent.op] });
+  draft.putOwnership({
+    ...own,
+    airflow: dag.airflow,
+    dagId: dag.dagId,
+    state: 'pause_intended',
+    op: intent.op,
+    auditCursor: cursor,
+    since: draft.now,
+    uncertain: false,
+    foundPaused: false,
+    ops: [intent.op],
+  });
 }
 
 export function settleHold(draft: Draft, row: Hold, to: Hold['state'], why: Reason): Hold {
   step(HOLD_STATE, `hold ${row.id}`, row.state, to);
   const ended = to === 'released' || to === 'ceded';
-  const after = draft.putHold({ ...row, state: to, foundPaused: to === 'foreign' ? true : row.foundPaused, releasedAt: ended ? draft.now : null });
+  const after = draft.putHold({
+    ...row,
+    state: to,
+    foundPaused: to === 'foreign' ? true : row.foundPaused,
+    releasedAt: ended ? draft.now : null,
+  });
   draft.tell(row.incidentId, `hold.${to}`, row.dagId, why);
   return after;
 }
@@ -169,7 +204,13 @@ export function paused(draft: Draft, dag: DagRef, found: PauseFound): void {
     // Every hold may have ended while the PATCH was under way: then nothing wants this pause any more.
     if (draft.holdingOn(dag).length === 0) releaseNow(draft, dag);
   }
-  for (const id of new Set(draft.holds().filter((h) => dagKey(h) === dagKey(dag)).map((h) => h.incidentId))) settleContainment(draft, id);
+  for (const id of new Set(
+    draft
+      .holds()
+      .filter((h) => dagKey(h) === dagKey(dag))
+      .map((h) => h.incidentId),
+  ))
+    settleContainment(draft, id);
 }
 
 /** Airflow refused for good (no right to do it, say): the hold stays open and people are told. */
@@ -186,11 +227,18 @@ export function pauseRefused(draft: Draft, dag: DagRef, error: string): void {
 /** `open` ends when every affected DAG is held or has a reason why not. */
 export function settleContainment(draft: Draft, incidentId: string): void {
   const incident = draft.findIncident(incidentId);
-  if (!incident || incident.status !== 'open' || incident.surveyPending) return;
+  if (incident?.status !== 'open' || incident.surveyPending) return;
   const holds = draft.holdsOf(incidentId).filter((h) => h.releasedAt === null);
   if (incident.mode === 'armed' && holds.some((h) => h.state === 'intended')) return;
-  draft.patchIncident(incidentId, { timestamps: { ...incident.timestamps, containedAt: incident.timestamps.containedAt ?? draft.now } });
-  setStatus(draft, incidentId, 'contained', holds.length === 0 && incident.spared.length === 0 ? reason('nothing_downstream') : reason('contained'));
+  draft.patchIncident(incidentId, {
+    timestamps: { ...incident.timestamps, containedAt: incident.timestamps.containedAt ?? draft.now },
+  });
+  setStatus(
+    draft,
+    incidentId,
+    'contained',
+    holds.length === 0 && incident.spared.length === 0 ? reason('nothing_downstream') : reason('contained'),
+  );
   if (holds.length > 0) draft.notice(incidentId, 'held', holds.map((h) => h.dagId).join(', '));
 }
 
@@ -201,7 +249,12 @@ function tellSpared(draft: Draft, incident: Incident, spared: readonly Spared[])
     draft.tell(incident.id, 'dag.spared', d.dagId, d.reason);
     if (d.reason.code === 'over_cap' || d.reason.code === 'ask_tag') draft.notice(incident.id, 'attention', d.dagId);
   }
-  const held = new Set(draft.holdsOf(incident.id).filter((h) => h.releasedAt === null).map(dagKey));
+  const held = new Set(
+    draft
+      .holdsOf(incident.id)
+      .filter((h) => h.releasedAt === null)
+      .map(dagKey),
+  );
   draft.patchIncident(incident.id, { spared: spared.filter((d) => !held.has(dagKey(d))) });
 }
 
@@ -211,7 +264,8 @@ function tellGaps(draft: Draft, incident: Incident, survey: Survey): void {
   const audit: LineageGap[] = survey.auditGap ? [{ source: 'audit_log', why: survey.auditGap }] : [];
   const gaps = [...draft.context.world.gaps(incident.airflow), ...audit];
   for (const gap of gaps) {
-    if (!known.has(gap.source)) draft.tell(incident.id, 'source.gap', gap.source, reason('lineage_gap', { source: gap.source, why: gap.why }));
+    if (!known.has(gap.source))
+      draft.tell(incident.id, 'source.gap', gap.source, reason('lineage_gap', { source: gap.source, why: gap.why }));
   }
   draft.patchIncident(incident.id, { gaps });
 }

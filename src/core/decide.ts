@@ -3,13 +3,12 @@
  * context always give the same decision. Nothing in here waits, reads a clock, rolls a die or touches the outside; what is to be done outside
  * leaves as intents.
  */
-import { contain, paused, pauseRefused, requestSurvey, settleContainment } from './containment.ts';
+import { contain, intendPause, paused, pauseRefused, requestSurvey, settleContainment } from './containment.ts';
 import { type Context, type Decision, Draft, msBetween, type State } from './draft.ts';
 import type { DomainEvent, Outcome, OutcomeFacts } from './events.ts';
 import type { Intent, IntentAct } from './intent.ts';
 import { hear } from './matching.ts';
 import { observe } from './observation.ts';
-import { intendPause } from './containment.ts';
 import { unpaused } from './ownership.ts';
 import { act } from './people.ts';
 import { reason } from './reason.ts';
@@ -115,7 +114,9 @@ function refuse(draft: Draft, a: IntentAct, error: string): void {
 function tellTrouble(draft: Draft, a: IntentAct, error: string): void {
   if (a.kind === 'survey') draft.tell(a.incidentId, 'survey.retrying', null, reason('survey_failed', { error }));
   if (a.kind === 'unpause_dag') {
-    for (const h of draft.holds().filter((x) => x.state === 'release_intended' && x.dagId === a.dagId && x.airflow === a.airflow)) {
+    for (const h of draft
+      .holds()
+      .filter((x) => x.state === 'release_intended' && x.dagId === a.dagId && x.airflow === a.airflow)) {
       draft.tell(h.incidentId, 'hold.release_retrying', a.dagId, reason('unpause_failed', { error }));
     }
   }
@@ -135,7 +136,8 @@ function tick(draft: Draft): void {
   }
   for (const i of draft.incidents()) {
     if (i.releasing) settleMonitoring(draft, i.id);
-    else if (i.status === 'open' && i.surveyPending && !draft.pending((a) => a.kind === 'survey' && a.incidentId === i.id)) requestSurvey(draft, i.id);
+    else if (i.status === 'open' && i.surveyPending && !draft.pending((a) => a.kind === 'survey' && a.incidentId === i.id))
+      requestSurvey(draft, i.id);
     else settleContainment(draft, i.id);
   }
 }

@@ -218,7 +218,9 @@ export class Draft {
   }
   /** True while an intent of this kind for this subject is not over. */
   pending(match: (act: IntentAct) => boolean): boolean {
-    return this.#intents.all().some((i) => (i.state === 'planned' || i.state === 'sending' || i.state === 'unknown') && match(i.act));
+    return this.#intents
+      .all()
+      .some((i) => (i.state === 'planned' || i.state === 'sending' || i.state === 'unknown') && match(i.act));
   }
 
   hear(signal: HeardSignal): void {
@@ -226,7 +228,14 @@ export class Draft {
   }
 
   /** One line of history. */
-  tell(incidentId: string | null, event: string, subject: string | null, why: Reason, actor: Actor = US, comment: string | null = null): void {
+  tell(
+    incidentId: string | null,
+    event: string,
+    subject: string | null,
+    why: Reason,
+    actor: Actor = US,
+    comment: string | null = null,
+  ): void {
     this.#timeline.push({ incidentId, at: this.now, actor, event, subject, reason: why, comment });
   }
 

@@ -1,8 +1,18 @@
-import type { AssetCondition, DagDetails, DagFacts, Instant, LineageEdge, LineageGap, RunFacts, TaskFacts, TaskGraph } from './facts.ts';
+import type {
+  AssetCondition,
+  DagDetails,
+  DagFacts,
+  Instant,
+  LineageEdge,
+  LineageGap,
+  RunFacts,
+  TaskFacts,
+  TaskGraph,
+} from './facts.ts';
+import type { IncidentType } from './incident.ts';
 import type { DeliveryOrder } from './intent.ts';
 import type { Step } from './plan.ts';
 import type { Role, Severity } from './policy.ts';
-import type { IncidentType } from './incident.ts';
 import type { Reason } from './reason.ts';
 import type { Signal } from './signal.ts';
 
@@ -120,7 +130,14 @@ export type PersonAct =
   | { readonly kind: 'release'; readonly incidentId: string; readonly comment: string }
   | { readonly kind: 'release_hold'; readonly holdId: string; readonly comment: string }
   | { readonly kind: 'verify'; readonly incidentId: string; readonly comment: string }
-  | { readonly kind: 'edit'; readonly incidentId: string; readonly comment: string; readonly severity?: Severity; readonly incidentType?: IncidentType; readonly title?: string }
+  | {
+      readonly kind: 'edit';
+      readonly incidentId: string;
+      readonly comment: string;
+      readonly severity?: Severity;
+      readonly incidentType?: IncidentType;
+      readonly title?: string;
+    }
   | {
       readonly kind: 'declare';
       readonly airflow: string;

@@ -99,10 +99,20 @@ export interface AuditRow {
 }
 
 /** Answer to "may we read the audit log, and what does it say": `unreadable` must never be taken for "nobody touched it". */
-export type AuditAnswer = { readonly readable: true; readonly rows: readonly AuditRow[] } | { readonly readable: false; readonly why: string };
+export type AuditAnswer =
+  | { readonly readable: true; readonly rows: readonly AuditRow[] }
+  | { readonly readable: false; readonly why: string };
 
 /** Where an edge of the lineage was learnt. */
-export type LineageSource = 'ui_dependencies' | 'assets' | 'datasets' | 'rendered_fields' | 'extra_links' | 'dag_dependencies_page' | 'config' | 'audit_log';
+export type LineageSource =
+  | 'ui_dependencies'
+  | 'assets'
+  | 'datasets'
+  | 'rendered_fields'
+  | 'extra_links'
+  | 'dag_dependencies_page'
+  | 'config'
+  | 'audit_log';
 
 /** `to` consumes what `from` makes. */
 export interface LineageEdge {

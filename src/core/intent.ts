@@ -14,7 +14,13 @@ export type IntentAct =
   | { readonly kind: 'repair_step'; readonly airflow: string; readonly repairId: string; readonly step: number }
   | { readonly kind: 'plan_release'; readonly airflow: string; readonly incidentId: string }
   | { readonly kind: 'deliver'; readonly airflow: string; readonly incidentId: string; readonly delivery: DeliveryOrder }
-  | { readonly kind: 'send_notice'; readonly channel: string; readonly incidentId: string; readonly event: NotifyEvent; readonly subject: string };
+  | {
+      readonly kind: 'send_notice';
+      readonly channel: string;
+      readonly incidentId: string;
+      readonly event: NotifyEvent;
+      readonly subject: string;
+    };
 
 export type IntentKind = IntentAct['kind'];
 
@@ -22,7 +28,11 @@ export type IntentKind = IntentAct['kind'];
 export type DeliveryOrder =
   | { readonly how: 'event'; readonly assetKey: string; readonly uri: string; readonly dagIds: readonly string[] }
   | { readonly how: 'run'; readonly dagId: string; readonly uri: string; readonly runId: string }
-  | { readonly how: 'intervals'; readonly dagId: string; readonly intervals: readonly { readonly start: Instant; readonly end: Instant }[] };
+  | {
+      readonly how: 'intervals';
+      readonly dagId: string;
+      readonly intervals: readonly { readonly start: Instant; readonly end: Instant }[];
+    };
 
 /** `sending` is committed before the socket opens; found at boot it means: outcome unknown, read back first. */
 export type IntentState = 'planned' | 'sending' | 'done' | 'failed' | 'unknown' | 'dropped';

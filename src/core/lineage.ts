@@ -47,7 +47,12 @@ export function walk(edges: readonly LineageEdge[], start: DagRef, tasks: Readon
       for (const edge of byFrom.get(keyOf(here)) ?? []) {
         const key = keyOf(edge.to);
         if (key === startKey || reached.has(key)) continue;
-        const there: Reached = { airflow: edge.to.airflow, dagId: edge.to.dagId, depth: here.depth + 1, edges: [...here.edges, edge] };
+        const there: Reached = {
+          airflow: edge.to.airflow,
+          dagId: edge.to.dagId,
+          depth: here.depth + 1,
+          edges: [...here.edges, edge],
+        };
         if (here.depth === 0 && tasks && edge.fromTasks && !edge.fromTasks.some((t) => tasks.has(t))) {
           unaffected.set(key, there);
           continue;

@@ -32,11 +32,13 @@ interface Verdict {
 function judge(draft: Draft, signal: Signal): Verdict {
   const mine = activeFor(draft, signal);
   if (draft.knownSignals.has(signal.key)) return { incident: mine ?? null, reason: reason('repeated_signal') };
-  if (signal.kind === 'task_retry') return { incident: mine ?? null, reason: reason('will_retry', { task: signal.taskId ?? '?' }) };
+  if (signal.kind === 'task_retry')
+    return { incident: mine ?? null, reason: reason('will_retry', { task: signal.taskId ?? '?' }) };
   if (signal.kind === 'run_succeeded') return { incident: mine ?? null, reason: reason('repeated_signal') };
   const unwatched = notWatched(draft, signal);
   if (unwatched) return { incident: null, reason: reason('not_watched', { what: unwatched }) };
-  if (draft.policy.hold.at === 'run_end' && signal.kind === 'task_failed') return { incident: mine ?? null, reason: reason('hold_at_run_end') };
+  if (draft.policy.hold.at === 'run_end' && signal.kind === 'task_failed')
+    return { incident: mine ?? null, reason: reason('hold_at_run_end') };
   if (mine) return { incident: join(draft, mine, signal, 'cause'), reason: reason('joined_cause') };
   const explained = explains(draft, signal);
   if (explained) {
@@ -49,14 +51,17 @@ function judge(draft: Draft, signal: Signal): Verdict {
 }
 
 const failureReason = (s: Signal): Reason =>
-  s.kind === 'task_failed' ? reason('failure_final', { task: s.taskId ?? '?', run: s.runId }) : reason('run_failed', { run: s.runId });
+  s.kind === 'task_failed'
+    ? reason('failure_final', { task: s.taskId ?? '?', run: s.runId })
+    : reason('run_failed', { run: s.runId });
 
 /** The text names the first rule that keeps this failure out; null = watched. */
 function notWatched(draft: Draft, signal: Signal): string | null {
   const watch = draft.policy.watch;
   if (!anyGlob(watch.dags, signal.dagId)) return `DAG ${signal.dagId} is not on the list of watched DAGs`;
   if (anyGlob(watch.ignoreDags, signal.dagId)) return `DAG ${signal.dagId} is ignored`;
-  if (signal.runType !== null && watch.ignoreRunTypes.includes(signal.runType)) return `runs of type ${signal.runType} are ignored`;
+  if (signal.runType !== null && watch.ignoreRunTypes.includes(signal.runType))
+    return `runs of type ${signal.runType} are ignored`;
   const tags = draft.context.world.dag(signal.airflow, signal.dagId)?.tags ?? [];
   const tag = tags.find((t) => watch.ignoreTags.includes(t));
   return tag === undefined ? null : `tag ${tag} is ignored`;
@@ -64,7 +69,9 @@ function notWatched(draft: Draft, signal: Signal): string | null {
 
 function activeFor(draft: Draft, s: Signal): Incident | undefined {
   const live = draft.incidents().filter((i) => i.airflow === s.airflow && !isOver(i.status) && !i.releasing);
-  return live.find((i) => i.dagId === s.dagId) ?? live.find((i) => i.type === 'platform' && i.runs.some((r) => r.dagId === s.dagId));
+  return (
+    live.find((i) => i.dagId === s.dagId) ?? live.find((i) => i.type === 'platform' && i.runs.some((r) => r.dagId === s.dagId))
+  );
 }
 
 /**
@@ -116,20 +123,40 @@ function join(draft: Draft, incident: Incident, signal: Signal, role: IncidentRu
   const runs = known ? incident.runs.map((r) => (r === known ? run : r)) : [...incident.runs, run];
   const changed = draft.putIncident({ ...incident, runs });
   if (known && run.runStart !== known.runStart && known.runStart !== null) {
-    draft.tell(incident.id, 'run.failed', `${signal.dagId} ${signal.runId}`, reason('run_failed', { run: signal.runId }), AIRFLOW);
+    draft.tell(
+      incident.id,
+      'run.failed',
+      `${signal.dagId} ${signal.runId}`,
+      reason('run_failed', { run: signal.runId }),
+      AIRFLOW,
+    );
   }
   if (!known || run.failedTasks.length > known.failedTasks.length || (known.state === 'failing' && run.state === 'failed')) {
     const code = role === 'fallout' ? reason('fallout', { dag: signal.dagId, cause: incident.dagId }) : failureReason(signal);
-    draft.tell(incident.id, role === 'fallout' ? 'signal.fallout' : 'signal.joined', `${signal.dagId} ${signal.runId}`, code, AIRFLOW);
+    draft.tell(
+      incident.id,
+      role === 'fallout' ? 'signal.fallout' : 'signal.joined',
+      `${signal.dagId} ${signal.runId}`,
+      code,
+      AIRFLOW,
+    );
     if (role === 'cause' && changed.type !== 'platform') requestSurvey(draft, changed.id);
   }
   return draft.incident(incident.id);
 }
 
 function merge(known: IncidentRun, s: Signal): IncidentRun {
-  const failedTasks = s.taskId === null || known.failedTasks.includes(s.taskId) ? known.failedTasks : [...known.failedTasks, s.taskId];
+  const failedTasks =
+    s.taskId === null || known.failedTasks.includes(s.taskId) ? known.failedTasks : [...known.failedTasks, s.taskId];
   // A late callback must not turn a run that was cleared since back into a failed one: only observations may do that.
   const newAttempt = s.kind === 'run_failed' && s.runStart !== null && known.runStart !== null && s.runStart > known.runStart;
   const state = newAttempt || (known.state === 'failing' && s.kind === 'run_failed') ? 'failed' : known.state;
-  return { ...known, failedTasks, state, runStart: newAttempt ? s.runStart : (known.runStart ?? s.runStart), runType: known.runType ?? s.runType, logicalDate: known.logicalDate ?? s.logicalDate };
+  return {
+    ...known,
+    failedTasks,
+    state,
+    runStart: newAttempt ? s.runStart : (known.runStart ?? s.runStart),
+    runType: known.runType ?? s.runType,
+    logicalDate: known.logicalDate ?? s.logicalDate,
+  };
 }

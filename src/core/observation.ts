@@ -51,7 +51,11 @@ function observeRun(draft: Draft, incident: Incident, r: IncidentRun, seen: Obse
   const run = seen.runs.find((x) => x.dagId === r.dagId && x.runId === r.runId);
   if (!run) return r;
   const known = { ...r, runType: r.runType ?? run.runType, logicalDate: r.logicalDate ?? run.logicalDate };
-  return run.state === 'success' ? succeeded(draft, incident, known, run, byUs) : run.state === 'failed' ? failed(draft, incident, known, run) : moving(draft, incident, known, run, byUs);
+  return run.state === 'success'
+    ? succeeded(draft, incident, known, run, byUs)
+    : run.state === 'failed'
+      ? failed(draft, incident, known, run)
+      : moving(draft, incident, known, run, byUs);
 }
 
 /** The same attempt: as far as we know it is the one that failed, and nobody cleared it since. */
@@ -60,7 +64,13 @@ const sameAttempt = (r: IncidentRun, run: RunFacts): boolean => r.runStart === n
 function succeeded(draft: Draft, incident: Incident, r: IncidentRun, run: RunFacts, byUs: boolean): IncidentRun {
   if (byUs) return r;
   const anyway = r.state === 'failing' && sameAttempt(r, run);
-  draft.tell(incident.id, anyway ? 'run.succeeded' : 'run.healed', `${r.dagId} ${r.runId}`, reason(anyway ? 'run_succeeded_anyway' : 'healed_outside'), AIRFLOW);
+  draft.tell(
+    incident.id,
+    anyway ? 'run.succeeded' : 'run.healed',
+    `${r.dagId} ${r.runId}`,
+    reason(anyway ? 'run_succeeded_anyway' : 'healed_outside'),
+    AIRFLOW,
+  );
   return { ...r, state: anyway ? 'succeeded' : 'healed' };
 }
 
@@ -98,6 +108,12 @@ const HEALS_TAG = 'firedamper:latest-heals';
 function laterSuccess(draft: Draft, incident: Incident, seen: Observation): RunFacts | undefined {
   const tags = draft.context.world.dag(incident.airflow, incident.dagId)?.tags ?? [];
   if (!draft.policy.repair.latestHeals && !tags.includes(HEALS_TAG)) return undefined;
-  const lastFailure = incident.runs.map((r) => r.failedAt).sort().at(-1) ?? incident.timestamps.failedAt;
-  return seen.runs.find((r) => r.dagId === incident.dagId && r.state === 'success' && r.startDate !== null && msBetween(lastFailure, r.startDate) > 0);
+  const lastFailure =
+    incident.runs
+      .map((r) => r.failedAt)
+      .sort()
+      .at(-1) ?? incident.timestamps.failedAt;
+  return seen.runs.find(
+    (r) => r.dagId === incident.dagId && r.state === 'success' && r.startDate !== null && msBetween(lastFailure, r.startDate) > 0,
+  );
 }

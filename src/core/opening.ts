@@ -13,10 +13,13 @@ import { AIRFLOW } from './timeline.ts';
 export function openIncident(draft: Draft, signal: Signal, run: IncidentRun): Incident {
   const mass = massFailure(draft, signal);
   if (mass) return openPlatform(draft, signal, run, mass);
-  const what = signal.taskId === null ? `run ${signal.runId} of ${signal.dagId} failed` : `${signal.taskId} of ${signal.dagId} failed`;
+  const what =
+    signal.taskId === null ? `run ${signal.runId} of ${signal.dagId} failed` : `${signal.taskId} of ${signal.dagId} failed`;
   const rule = judgeSeverity(draft, signal.airflow, signal.dagId);
   const why: Reason =
-    signal.taskId === null ? reason('run_failed', { run: signal.runId }) : reason('failure_final', { task: signal.taskId, run: signal.runId });
+    signal.taskId === null
+      ? reason('run_failed', { run: signal.runId })
+      : reason('failure_final', { task: signal.taskId, run: signal.runId });
   const incident = newIncident(draft, {
     airflow: signal.airflow,
     dagId: signal.dagId,
@@ -83,13 +86,24 @@ export function judgeSeverity(draft: Draft, airflow: string, dagId: string): { s
   const world = draft.context.world;
   const tagOf = (a: string, d: string) => world.dag(a, d)?.tags.find((t) => p1Tags.includes(t));
   const own = tagOf(airflow, dagId);
-  if (own) return { severity: p1Severity, sentence: `a failed DAG is a pipeline_failure; ${p1Severity} because ${dagId} is tagged ${own}` };
+  if (own)
+    return {
+      severity: p1Severity,
+      sentence: `a failed DAG is a pipeline_failure; ${p1Severity} because ${dagId} is tagged ${own}`,
+    };
   for (const down of walk(world.edges(), { airflow, dagId }, null).reached) {
     const tag = tagOf(down.airflow, down.dagId);
-    if (tag) return { severity: p1Severity, sentence: `a failed DAG is a pipeline_failure; ${p1Severity} because ${down.dagId} downstream is tagged ${tag}` };
+    if (tag)
+      return {
+        severity: p1Severity,
+        sentence: `a failed DAG is a pipeline_failure; ${p1Severity} because ${down.dagId} downstream is tagged ${tag}`,
+      };
   }
   const listed = p1Tags.join(', ') || 'no tag';
-  return { severity: defaultSeverity, sentence: `a failed DAG is a pipeline_failure; ${defaultSeverity} because neither it nor anything downstream is tagged ${listed}` };
+  return {
+    severity: defaultSeverity,
+    sentence: `a failed DAG is a pipeline_failure; ${defaultSeverity} because neither it nor anything downstream is tagged ${listed}`,
+  };
 }
 
 /** Too many different DAGs at once look like Airflow itself, not like bad data: a responder must not become the outage. */
@@ -135,7 +149,16 @@ export function reopen(draft: Draft, incident: Incident): Incident {
     releasing: false,
     deliveries: [],
     fixedBy: null,
-    timestamps: { ...incident.timestamps, reopenedAt: draft.now, containedAt: null, fixedAt: null, repairedAt: null, verifiedAt: null, releasedAt: null, resolvedAt: null },
+    timestamps: {
+      ...incident.timestamps,
+      reopenedAt: draft.now,
+      containedAt: null,
+      fixedAt: null,
+      repairedAt: null,
+      verifiedAt: null,
+      releasedAt: null,
+      resolvedAt: null,
+    },
   });
   draft.tell(incident.id, 'incident.reopened', incident.dagId, reason('reopened'), AIRFLOW);
   draft.notice(incident.id, 'opened', incident.dagId);

@@ -2,7 +2,7 @@
  * Who paused a DAG: nobody, we, somebody else. The law of this file: we unpause only what we paused ourselves and what nobody has touched
  * since; where that cannot be told, a person is asked. Airflow offers no compare-and-set, so the effects read before and after.
  */
-import { dagKey, type Draft } from './draft.ts';
+import { type Draft, dagKey } from './draft.ts';
 import type { UnpauseFound } from './events.ts';
 import type { DagRef } from './facts.ts';
 import type { Hold } from './hold.ts';
@@ -21,7 +21,8 @@ export function releaseNow(draft: Draft, dag: DagRef, forced = false): void {
 /** Lets one hold go. Returns true where the end comes later, with the unpause. */
 export function letGo(draft: Draft, hold: Hold, why: Reason, forced = false): boolean {
   const own = draft.ownership(hold);
-  if (hold.state === 'ceded' || hold.state === 'released' || hold.state === 'release_intended') return hold.state === 'release_intended';
+  if (hold.state === 'ceded' || hold.state === 'released' || hold.state === 'release_intended')
+    return hold.state === 'release_intended';
   if (hold.state === 'foreign') return end(draft, hold, reason('release_not_ours'));
   if (own.state === 'pause_intended' || draft.incident(hold.incidentId).mode === 'shadow') return end(draft, hold, why);
   const others = draft.holdingOn(hold).filter((h) => h.id !== hold.id);

@@ -77,7 +77,14 @@ function fixed(draft: Draft, incident: Incident, person: Person, comment: string
   }
   draft.patchIncident(incident.id, { fixedBy: person.name });
   stamp(draft, incident.id, 'fixedAt');
-  draft.tell(incident.id, 'incident.fixed', incident.dagId, reason('marked_fixed'), { kind: 'person', name: person.name }, comment);
+  draft.tell(
+    incident.id,
+    'incident.fixed',
+    incident.dagId,
+    reason('marked_fixed'),
+    { kind: 'person', name: person.name },
+    comment,
+  );
   const repair = propose(draft, incident.id, person);
   draft.answerWith({ incidentId: incident.id, repairId: repair.id });
 }
@@ -101,7 +108,9 @@ function edit(draft: Draft, incident: Incident, who: Actor, a: PersonAct & { kin
 
 /** A person reports bad data: the readers of the DAG are held as for a failure; there is no run to repair until one is named. */
 function declare(draft: Draft, who: Actor, a: PersonAct & { kind: 'declare' }): void {
-  const active = draft.incidents().find((i) => i.airflow === a.airflow && i.dagId === a.dagId && !isOver(i.status) && !i.releasing);
+  const active = draft
+    .incidents()
+    .find((i) => i.airflow === a.airflow && i.dagId === a.dagId && !isOver(i.status) && !i.releasing);
   if (active) throw conflict(`incident ${active.id} is already open for ${a.dagId}`, { incident: active.id });
   const rule = judgeSeverity(draft, a.airflow, a.dagId);
   const incident = newIncident(draft, {
@@ -142,7 +151,14 @@ function override(draft: Draft, incident: Incident, who: Actor, comment: string)
   if (incident.releasing) throw conflict(`incident ${incident.id} is being released already`);
   noRunningRepair(draft, incident);
   const confirms = incident.status === 'verifying' && incident.timestamps.verifiedAt !== null;
-  draft.tell(incident.id, 'incident.release_ordered', incident.dagId, reason(confirms ? 'person_verified' : 'person_release'), who, comment);
+  draft.tell(
+    incident.id,
+    'incident.release_ordered',
+    incident.dagId,
+    reason(confirms ? 'person_verified' : 'person_release'),
+    who,
+    comment,
+  );
   startRelease(draft, incident.id, reason(confirms ? 'verified_runs' : 'person_release'));
   draft.answerWith({ incidentId: incident.id });
 }
@@ -151,7 +167,8 @@ function releaseHold(draft: Draft, who: Actor, holdId: string, comment: string):
   const hold = draft.holds().find((h) => h.id === holdId);
   if (!hold) throw notFound(`no hold ${holdId}`);
   if (comment.trim() === '') throw invalid('a reason is needed');
-  if (hold.releasedAt !== null || hold.state === 'release_intended') throw conflict(`the hold is ${hold.state}`, { state: hold.state });
+  if (hold.releasedAt !== null || hold.state === 'release_intended')
+    throw conflict(`the hold is ${hold.state}`, { state: hold.state });
   draft.tell(hold.incidentId, 'hold.release_ordered', hold.dagId, reason('person_release'), who, comment);
   letGo(draft, hold, reason('person_release'), true);
   settleRelease(draft, hold.incidentId);

@@ -14,8 +14,20 @@ export type StepRequest =
       /** Start of the attempt that failed: another start means that somebody was faster. */
       readonly runStart: Instant | null;
     }
-  | { readonly kind: 'backfill'; readonly from: Instant; readonly to: Instant; readonly reprocess: 'failed' | 'none'; readonly maxActiveRuns: number }
-  | { readonly kind: 'create_run'; readonly runId: string; readonly logicalDate: Instant; readonly intervalStart: Instant; readonly intervalEnd: Instant };
+  | {
+      readonly kind: 'backfill';
+      readonly from: Instant;
+      readonly to: Instant;
+      readonly reprocess: 'failed' | 'none';
+      readonly maxActiveRuns: number;
+    }
+  | {
+      readonly kind: 'create_run';
+      readonly runId: string;
+      readonly logicalDate: Instant;
+      readonly intervalStart: Instant;
+      readonly intervalEnd: Instant;
+    };
 
 /** Airflow's dry-run answer: exactly what would run. */
 export interface PlannedRun {

@@ -22,7 +22,8 @@ export function startRelease(draft: Draft, incidentId: string, why: Reason): voi
     setRepair(draft, r, r.state === 'planning' || r.state === 'approved' ? 'cancelled' : 'lapsed', why);
   }
   const incident = draft.patchIncident(incidentId, { releasing: true, surveyPending: false, statusReason: why });
-  if (incident.status === 'open' || incident.status === 'contained' || incident.status === 'repairing') setStatus(draft, incidentId, 'verifying', why);
+  if (incident.status === 'open' || incident.status === 'contained' || incident.status === 'repairing')
+    setStatus(draft, incidentId, 'verifying', why);
   const ours = draft.holdsOf(incidentId).some((h) => h.state === 'held' && draft.ownership(h).state === 'ours');
   if (ours && incident.mode === 'armed') draft.intend({ kind: 'plan_release', airflow: incident.airflow, incidentId });
   else release(draft, incidentId, [], why);
@@ -33,7 +34,10 @@ export function release(draft: Draft, incidentId: string, missed: readonly Misse
   const incident = draft.findIncident(incidentId);
   if (!incident?.releasing) return;
   if (!isOver(incident.status)) setStatus(draft, incidentId, 'monitoring', why);
-  const holds = draft.holdsOf(incidentId).filter((h) => OPEN_HOLD.has(h.state)).sort((a, b) => a.depth - b.depth);
+  const holds = draft
+    .holdsOf(incidentId)
+    .filter((h) => OPEN_HOLD.has(h.state))
+    .sort((a, b) => a.depth - b.depth);
   const leaving = holds.filter((h) => h.state === 'held' && draft.holdingOn(h).every((x) => x.id === h.id));
   for (const h of holds) letGo(draft, h, why);
   draft.patchIncident(incidentId, { deliveries: plannedDeliveries(draft, leaving, missed) });
@@ -49,7 +53,9 @@ function plannedDeliveries(draft: Draft, leaving: readonly Hold[], missed: reado
     if (!delivery) continue;
     deliveries.push(delivery);
     if (!delivery.expectRun) continue;
-    const edges = draft.context.world.edges().filter((e) => e.kind === 'asset' && e.from.airflow === h.airflow && e.from.dagId === h.dagId);
+    const edges = draft.context.world
+      .edges()
+      .filter((e) => e.kind === 'asset' && e.from.airflow === h.airflow && e.from.dagId === h.dagId);
     for (const e of edges) if (e.to.airflow === h.airflow && !fed.has(e.to.dagId)) fed.set(e.to.dagId, h.dagId);
   }
   return deliveries;
@@ -59,7 +65,13 @@ function oneDelivery(draft: Draft, h: Hold, m: MissedFacts, feeder: string | nul
   const base = { airflow: h.airflow, dagId: h.dagId, since: draft.now, runId: null, orders: [] };
   const missed = m.missedAssets.filter((a) => a.events > 0 && !a.queued);
   if (feeder !== null && m.details?.assetScheduled) {
-    return { ...base, how: 'fed_by', reason: reason('fed_by', { dag: feeder }), expectRun: satisfiable(m, true), state: 'waiting' };
+    return {
+      ...base,
+      how: 'fed_by',
+      reason: reason('fed_by', { dag: feeder }),
+      expectRun: satisfiable(m, true),
+      state: 'waiting',
+    };
   }
   if (missed.length > 0) return missedAssets(draft, h, m, missed);
   if (m.missedIntervals.length > 0) {
@@ -79,18 +91,33 @@ function missedAssets(draft: Draft, h: Hold, m: MissedFacts, missed: readonly Mi
     // Where one asset is enough, one event is enough: Airflow attaches the other missed events to the same run (2.11.2, 3.0.6-3.3.2).
     const needed = needsAll(m.assetCondition) ? missed : missed.slice(0, 1);
     const orders = needed.map((a): DeliveryOrder => ({ how: 'event', assetKey: a.assetKey, uri: a.uri, dagIds: [h.dagId] }));
-    return { ...base, how: 'event', reason: reason('delivered_event', { asset }), expectRun: satisfiable(m, false), state: 'waiting', orders };
+    return {
+      ...base,
+      how: 'event',
+      reason: reason('delivered_event', { asset }),
+      expectRun: satisfiable(m, false),
+      state: 'waiting',
+      orders,
+    };
   }
   if (!satisfiable(m, false)) {
     const why = `${missed.flatMap((a) => a.otherReaders).join(', ')} had it already, and ${h.dagId} waits for other assets too`;
-    return { ...base, how: 'not_delivered', reason: reason('not_delivered', { asset, why }), expectRun: false, state: 'done', orders: [] };
+    return {
+      ...base,
+      how: 'not_delivered',
+      reason: reason('not_delivered', { asset, why }),
+      expectRun: false,
+      state: 'done',
+      orders: [],
+    };
   }
   const runId = `firedamper__${h.incidentId}__${draft.context.chance}`;
   const orders: DeliveryOrder[] = [{ how: 'run', dagId: h.dagId, uri: asset, runId }];
   return { ...base, how: 'run', reason: reason('delivered_run', { asset }), expectRun: true, state: 'waiting', runId, orders };
 }
 
-const needsAll = (c: AssetCondition | null): boolean => c !== null && ('all' in c ? c.all.length > 1 || c.all.some(needsAll) : 'any' in c && c.any.some(needsAll));
+const needsAll = (c: AssetCondition | null): boolean =>
+  c !== null && ('all' in c ? c.all.length > 1 || c.all.some(needsAll) : 'any' in c && c.any.some(needsAll));
 
 /** Would the asset condition be met by what was missed and what is queued? An AND stays an AND. */
 function satisfiable(m: MissedFacts, fed: boolean): boolean {
@@ -128,7 +155,8 @@ function deliver(draft: Draft, incident: Incident): void {
     return { ...d, state: 'sent', since: draft.now };
   });
   draft.patchIncident(incident.id, { deliveries });
-  for (const order of merged(orders)) draft.intend({ kind: 'deliver', airflow: incident.airflow, incidentId: incident.id, delivery: order });
+  for (const order of merged(orders))
+    draft.intend({ kind: 'deliver', airflow: incident.airflow, incidentId: incident.id, delivery: order });
 }
 
 /** One event reaches every reader of its asset: two DAGs that missed the same one are given it by one POST. */
@@ -143,7 +171,12 @@ function merged(orders: readonly DeliveryOrder[]): DeliveryOrder[] {
 }
 
 /** Airflow has what was delivered. */
-export function delivered(draft: Draft, incidentId: string, order: DeliveryOrder, runIds: Readonly<Record<string, string>>): void {
+export function delivered(
+  draft: Draft,
+  incidentId: string,
+  order: DeliveryOrder,
+  runIds: Readonly<Record<string, string>>,
+): void {
   const incident = draft.findIncident(incidentId);
   if (!incident) return;
   const dagIds = order.how === 'event' ? order.dagIds : [order.dagId];
@@ -151,7 +184,9 @@ export function delivered(draft: Draft, incidentId: string, order: DeliveryOrder
     const d = incident.deliveries.find((x) => x.dagId === dagId);
     if (d) draft.tell(incidentId, 'delivery.done', dagId, d.reason);
   }
-  const deliveries = incident.deliveries.map((d) => (runIds[d.dagId] === undefined ? d : { ...d, runId: runIds[d.dagId] ?? null }));
+  const deliveries = incident.deliveries.map((d) =>
+    runIds[d.dagId] === undefined ? d : { ...d, runId: runIds[d.dagId] ?? null },
+  );
   draft.patchIncident(incidentId, { deliveries });
 }
 
@@ -159,9 +194,13 @@ export function deliveryRefused(draft: Draft, incidentId: string, order: Deliver
   const incident = draft.findIncident(incidentId);
   if (!incident) return;
   const dagIds = order.how === 'event' ? order.dagIds : [order.dagId];
-  const why = reason('not_delivered', { asset: order.how === 'event' || order.how === 'run' ? order.uri : 'missed intervals', why: error });
-  const deliveries = incident.deliveries.map((d): Delivery =>
-    dagIds.includes(d.dagId) ? { ...d, how: 'not_delivered', reason: why, expectRun: false, state: 'done' } : d,
+  const why = reason('not_delivered', {
+    asset: order.how === 'event' || order.how === 'run' ? order.uri : 'missed intervals',
+    why: error,
+  });
+  const deliveries = incident.deliveries.map(
+    (d): Delivery =>
+      dagIds.includes(d.dagId) ? { ...d, how: 'not_delivered', reason: why, expectRun: false, state: 'done' } : d,
   );
   draft.patchIncident(incidentId, { deliveries });
   for (const dagId of dagIds) draft.tell(incidentId, 'delivery.refused', dagId, why);
@@ -184,7 +223,13 @@ function watch(draft: Draft, incident: Incident, d: Delivery, runs: readonly Run
   const ended = mine.find((r) => r.state === 'success') ?? mine.find((r) => r.state === 'failed');
   if (ended) {
     const ok = ended.state === 'success';
-    draft.tell(incident.id, ok ? 'delivery.ran' : 'delivery.failed', d.dagId, reason(ok ? 'ran_after_release' : 'failed_after_release', { run: ended.runId }), AIRFLOW);
+    draft.tell(
+      incident.id,
+      ok ? 'delivery.ran' : 'delivery.failed',
+      d.dagId,
+      reason(ok ? 'ran_after_release' : 'failed_after_release', { run: ended.runId }),
+      AIRFLOW,
+    );
     return { ...d, state: ok ? 'ran' : 'failed', runId: ended.runId };
   }
   if (mine.length === 0 && msBetween(d.since, draft.now) >= draft.policy.monitor.settleWithinMs) {

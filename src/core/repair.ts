@@ -78,7 +78,14 @@ export function approve(draft: Draft, repairId: string, person: Person, digest: 
   checkApproval(draft, repair, person, digest);
   const approval = { by: person.name, role: person.role, at: draft.now, comment, digest };
   const actor: Actor = { kind: 'person', name: person.name };
-  const approved = setRepair(draft, repair, 'approved', reason(isSelf(draft, repair, person) ? 'self_approved' : 'approved'), { approval }, actor);
+  const approved = setRepair(
+    draft,
+    repair,
+    'approved',
+    reason(isSelf(draft, repair, person) ? 'self_approved' : 'approved'),
+    { approval },
+    actor,
+  );
   if (draft.incident(repair.incidentId).mode === 'shadow') setRepair(draft, approved, 'cancelled', reason('shadow_mode'));
   else draft.intend({ kind: 'plan_repair', airflow: repair.airflow, repairId, again: true });
 }
@@ -136,7 +143,8 @@ function putStep(draft: Draft, repairId: string, step: Step): void {
 function stop(draft: Draft, repair: Repair, failed: Step): void {
   const why = reason(failed.stage === 'canary' ? 'canary_failed' : 'stopped_after_failure');
   const steps = repair.steps.map((s) => (s.state === 'waiting' ? { ...s, state: 'skipped' as const, reason: why } : s));
-  for (const s of repair.steps.filter((x) => x.state === 'waiting')) draft.tell(repair.incidentId, 'step.skipped', stepName(s), why);
+  for (const s of repair.steps.filter((x) => x.state === 'waiting'))
+    draft.tell(repair.incidentId, 'step.skipped', stepName(s), why);
   const stopped = draft.putRepair({ ...repair, steps });
   if (steps.some(isRunning)) return;
   const what = failed.reason ? `${stepName(failed)}` : stepName(failed);
@@ -147,7 +155,9 @@ function stop(draft: Draft, repair: Repair, failed: Step): void {
 
 function succeed(draft: Draft, repair: Repair): void {
   setRepair(draft, repair, 'succeeded', reason('repair_succeeded'));
-  const done = new Set(repair.steps.flatMap((s) => s.progress.filter((p) => p.state === 'success').map((p) => `${s.dagId} ${p.runId}`)));
+  const done = new Set(
+    repair.steps.flatMap((s) => s.progress.filter((p) => p.state === 'success').map((p) => `${s.dagId} ${p.runId}`)),
+  );
   const incident = draft.incident(repair.incidentId);
   const runs = incident.runs.map((r) => (done.has(`${r.dagId} ${r.runId}`) ? { ...r, state: 'healed' as const } : r));
   draft.putIncident({ ...incident, runs });
@@ -185,7 +195,13 @@ export function observeSteps(draft: Draft, airflow: string, runs: readonly RunFa
 }
 
 function observeStep(draft: Draft, repair: Repair, s: Step, runs: readonly RunFacts[]): void {
-  const progress = s.progress.map((p, i) => seen(p, s.runs[i]?.startBefore ?? null, runs.filter((r) => r.dagId === s.dagId)));
+  const progress = s.progress.map((p, i) =>
+    seen(
+      p,
+      s.runs[i]?.startBefore ?? null,
+      runs.filter((r) => r.dagId === s.dagId),
+    ),
+  );
   const ended = progress.every((p) => p.state === 'success' || p.state === 'failed');
   const broken = progress.find((p) => p.state === 'failed');
   if (!ended) {
@@ -199,19 +215,30 @@ function observeStep(draft: Draft, repair: Repair, s: Step, runs: readonly RunFa
 
 /** A run counts only with another start than the attempt that failed: until then REST still shows the old failure. */
 function seen(p: StepRun, startBefore: string | null, runs: readonly RunFacts[]): StepRun {
-  const run = runs.find((r) => (p.runId !== null ? r.runId === p.runId : r.logicalDate !== null && r.logicalDate === p.logicalDate));
+  const run = runs.find((r) =>
+    p.runId !== null ? r.runId === p.runId : r.logicalDate !== null && r.logicalDate === p.logicalDate,
+  );
   if (!run) return p;
   const old = startBefore !== null && run.startDate === startBefore;
   return old ? p : { runId: run.runId, logicalDate: run.logicalDate, state: run.state };
 }
 
-export function endByPerson(draft: Draft, repairId: string, person: Person, how: 'rejected' | 'cancelled', comment: string): void {
+export function endByPerson(
+  draft: Draft,
+  repairId: string,
+  person: Person,
+  how: 'rejected' | 'cancelled',
+  comment: string,
+): void {
   const repair = draft.repair(repairId);
   if (!repair) throw notFound(`no repair ${repairId}`);
   if (!isActiveRepair(repair.state)) throw conflict(`the repair is already ${repair.state}`, { state: repair.state });
-  if (how === 'rejected' && repair.state !== 'proposed') throw conflict(`only a proposed repair can be rejected; this one is ${repair.state}`, { state: repair.state });
+  if (how === 'rejected' && repair.state !== 'proposed')
+    throw conflict(`only a proposed repair can be rejected; this one is ${repair.state}`, { state: repair.state });
   if (comment.trim() === '') throw invalid('a reason is needed');
-  const steps = repair.steps.map((s) => (s.state === 'waiting' ? { ...s, state: 'skipped' as const, reason: reason('cancelled') } : s));
+  const steps = repair.steps.map((s) =>
+    s.state === 'waiting' ? { ...s, state: 'skipped' as const, reason: reason('cancelled') } : s,
+  );
   const actor: Actor = { kind: 'person', name: person.name };
   setRepair(draft, repair, how, reason(how), { steps }, actor);
   draft.tell(repair.incidentId, `repair.${how}_because`, repair.id, reason(how), actor, comment);

@@ -1,8 +1,8 @@
 /** When a failed intent is tried again. Pure; the spread comes from the evaluation's chance, so that many do not come back at once. */
 import { addMs } from './draft.ts';
 import type { Outcome } from './events.ts';
-import { CHANGES_OUTSIDE, type Intent, type IntentKind } from './intent.ts';
 import type { Instant } from './facts.ts';
+import { CHANGES_OUTSIDE, type Intent, type IntentKind } from './intent.ts';
 
 const BASE_MS = 500;
 const CAP_MS = 30_000;
@@ -18,12 +18,24 @@ const MAX_ATTEMPTS: Readonly<Record<IntentKind, number>> = {
   send_notice: 8,
 };
 
-export function nextAttempt(intent: Intent, outcome: Outcome & { result: 'failed' | 'unknown' }, now: Instant, chance: string): Intent {
+export function nextAttempt(
+  intent: Intent,
+  outcome: Outcome & { result: 'failed' | 'unknown' },
+  now: Instant,
+  chance: string,
+): Intent {
   // An act that only reads is not recorded before it is made, so its attempt counts here.
   const attempts = intent.attempts + (CHANGES_OUTSIDE[intent.act.kind] ? 0 : 1);
   const hopeless = outcome.result === 'failed' && !outcome.retry;
-  if (hopeless || attempts >= MAX_ATTEMPTS[intent.act.kind]) return { ...intent, attempts, state: 'failed', lastError: outcome.error };
+  if (hopeless || attempts >= MAX_ATTEMPTS[intent.act.kind])
+    return { ...intent, attempts, state: 'failed', lastError: outcome.error };
   const spread = 0.5 + (Number.parseInt(chance.slice(0, 2), 36) || 0) / (36 * 36) / 2;
   const delay = Math.min(CAP_MS, BASE_MS * 2 ** Math.min(attempts, 10)) * spread;
-  return { ...intent, attempts, state: outcome.result === 'unknown' ? 'unknown' : 'planned', dueAt: addMs(now, delay), lastError: outcome.error };
+  return {
+    ...intent,
+    attempts,
+    state: outcome.result === 'unknown' ? 'unknown' : 'planned',
+    dueAt: addMs(now, delay),
+    lastError: outcome.error,
+  };
 }

@@ -15,7 +15,11 @@ export function setStatus(draft: Draft, id: string, to: Incident['status'], why:
 }
 
 /** Notes when something first happened; a later repetition keeps the first time. */
-export function stamp(draft: Draft, id: string, what: 'fixedAt' | 'repairedAt' | 'verifiedAt' | 'releasedAt' | 'resolvedAt' | 'dismissedAt'): void {
+export function stamp(
+  draft: Draft,
+  id: string,
+  what: 'fixedAt' | 'repairedAt' | 'verifiedAt' | 'releasedAt' | 'resolvedAt' | 'dismissedAt',
+): void {
   const { timestamps } = draft.incident(id);
   draft.patchIncident(id, { timestamps: { ...timestamps, [what]: timestamps[what] ?? draft.now } });
 }
@@ -23,9 +27,22 @@ export function stamp(draft: Draft, id: string, what: 'fixedAt' | 'repairedAt' |
 export const activeRepair = (draft: Draft, incidentId: string): Repair | undefined =>
   draft.repairs().find((r) => r.incidentId === incidentId && isActiveRepair(r.state));
 
-export function setRepair(draft: Draft, repair: Repair, to: Repair['state'], why: Reason, change: Partial<Repair> = {}, actor?: Actor): Repair {
+export function setRepair(
+  draft: Draft,
+  repair: Repair,
+  to: Repair['state'],
+  why: Reason,
+  change: Partial<Repair> = {},
+  actor?: Actor,
+): Repair {
   step(REPAIR_STATE, `repair ${repair.id}`, repair.state, to);
-  const after = draft.putRepair({ ...repair, ...change, state: to, stateReason: why, endedAt: isActiveRepair(to) ? null : draft.now });
+  const after = draft.putRepair({
+    ...repair,
+    ...change,
+    state: to,
+    stateReason: why,
+    endedAt: isActiveRepair(to) ? null : draft.now,
+  });
   draft.tell(repair.incidentId, `repair.${to}`, repair.id, why, actor);
   return after;
 }

@@ -2,7 +2,10 @@ import type { Instant } from './facts.ts';
 import type { Reason } from './reason.ts';
 
 /** Who did it: Firedamper itself, Airflow (what was seen there), or a named person. */
-export type Actor = { readonly kind: 'firedamper' } | { readonly kind: 'airflow' } | { readonly kind: 'person'; readonly name: string };
+export type Actor =
+  | { readonly kind: 'firedamper' }
+  | { readonly kind: 'airflow' }
+  | { readonly kind: 'person'; readonly name: string };
 
 export const US: Actor = { kind: 'firedamper' };
 export const AIRFLOW: Actor = { kind: 'airflow' };

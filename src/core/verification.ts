@@ -46,7 +46,9 @@ function verified(draft: Draft, incidentId: string, why: Reason, actor?: Actor):
 export function verifyByPerson(draft: Draft, incidentId: string, person: Person, comment: string): void {
   const incident = draft.incident(incidentId);
   if (incident.status !== 'verifying' || incident.releasing) {
-    throw conflict(`only an incident that is being verified can be verified; this one is ${incident.status}`, { status: incident.status });
+    throw conflict(`only an incident that is being verified can be verified; this one is ${incident.status}`, {
+      status: incident.status,
+    });
   }
   const actor: Actor = { kind: 'person', name: person.name };
   draft.tell(incidentId, 'incident.person_verified', incident.dagId, reason('person_verified'), actor, comment);

@@ -22,21 +22,31 @@ export function watchList(state: State, airflow: string): WatchList {
   const waiting = incidents.filter((i) => !i.releasing);
   const runs = new Map<string, { dagId: string; runId: string }>();
   const add = (dagId: string, runId: string) => runs.set(`${dagId}\n${runId}`, { dagId, runId });
-  for (const r of waiting.flatMap((i) => i.runs)) if (r.state === 'failing' || r.state === 'failed' || r.state === 'rerunning') add(r.dagId, r.runId);
+  for (const r of waiting.flatMap((i) => i.runs))
+    if (r.state === 'failing' || r.state === 'failed' || r.state === 'rerunning') add(r.dagId, r.runId);
   const ranges: { dagId: string; from: Instant; to: Instant }[] = [];
-  const steps = state.repairs.filter((r) => r.airflow === airflow && r.state === 'running').flatMap((r) => r.steps.filter((s) => s.state === 'running'));
+  const steps = state.repairs
+    .filter((r) => r.airflow === airflow && r.state === 'running')
+    .flatMap((r) => r.steps.filter((s) => s.state === 'running'));
   for (const s of steps) {
     if (s.request.kind === 'backfill') ranges.push({ dagId: s.dagId, from: s.request.from, to: s.request.to });
     else add(s.dagId, s.request.runId);
   }
-  const released = incidents.filter((i) => i.releasing).flatMap((i) => i.deliveries.filter((d) => d.expectRun && d.state === 'sent').map((d) => d.dagId));
-  const owned = state.ownerships.filter((o) => o.airflow === airflow && (o.state === 'ours' || o.state === 'foreign')).map((o) => ({ dagId: o.dagId, auditCursor: o.auditCursor }));
+  const released = incidents
+    .filter((i) => i.releasing)
+    .flatMap((i) => i.deliveries.filter((d) => d.expectRun && d.state === 'sent').map((d) => d.dagId));
+  const owned = state.ownerships
+    .filter((o) => o.airflow === airflow && (o.state === 'ours' || o.state === 'foreign'))
+    .map((o) => ({ dagId: o.dagId, auditCursor: o.auditCursor }));
   return {
     runs: [...runs.values()],
     ranges,
     released: [...new Set(released)],
     latest: [...new Set(waiting.map((i) => i.dagId))],
     paused: owned,
-    busy: steps.length > 0 || released.length > 0 || waiting.some((i) => i.runs.some((r) => r.state === 'failing' || r.state === 'rerunning')),
+    busy:
+      steps.length > 0 ||
+      released.length > 0 ||
+      waiting.some((i) => i.runs.some((r) => r.state === 'failing' || r.state === 'rerunning')),
   };
 }

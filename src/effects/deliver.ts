@@ -25,12 +25,20 @@ async function send(deps: EffectDeps, intent: Intent, act: Act, settle: boolean)
   }
   if (order.how === 'run') {
     const note = `started by Firedamper: ${order.dagId} was held and missed ${order.uri}`;
-    await onceOnly(() => client.triggerRun({ dagId: order.dagId, runId: order.runId, interval: null, conf: null, note: note.slice(0, 1000) }));
+    await onceOnly(() =>
+      client.triggerRun({ dagId: order.dagId, runId: order.runId, interval: null, conf: null, note: note.slice(0, 1000) }),
+    );
     return { [order.dagId]: order.runId };
   }
   const [first, last] = [order.intervals[0], order.intervals.at(-1)];
   if (!first || !last) return {};
-  const request = { dagId: order.dagId, from: first.start, to: last.start, reprocess: 'none', maxActiveRuns: deps.policy.repair.maxActiveRuns } as const;
+  const request = {
+    dagId: order.dagId,
+    from: first.start,
+    to: last.start,
+    reprocess: 'none',
+    maxActiveRuns: deps.policy.repair.maxActiveRuns,
+  } as const;
   const known = settle ? await client.listBackfills(order.dagId) : [];
   if (!known.some((b) => b.from === request.from && b.to === request.to)) await client.startBackfill(request);
   return {};

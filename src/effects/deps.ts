@@ -1,6 +1,6 @@
 import type { AirflowClient } from '../airflow/client.ts';
-import type { World } from '../core/events.ts';
 import type { State } from '../core/draft.ts';
+import type { World } from '../core/events.ts';
 import type { Policy } from '../core/policy.ts';
 
 /** What every effect is given. Effects read state, touch the outside, and answer an outcome; they decide nothing. */

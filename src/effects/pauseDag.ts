@@ -1,5 +1,5 @@
 /** Pauses one DAG by its exact id; ours only on read-back. */
-import type { PauseFound, Outcome } from '../core/events.ts';
+import type { Outcome, PauseFound } from '../core/events.ts';
 import type { Intent } from '../core/intent.ts';
 import { isOurs } from './audit.ts';
 import type { EffectDeps } from './deps.ts';

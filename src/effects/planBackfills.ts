@@ -18,7 +18,8 @@ export async function planBackfills(p: Planning, dagId: string, failed: readonly
   const existing = await p.client.listRuns(dagId, { logicalDateFrom: from, logicalDateTo: to, limit: MAX_RUNS_IN_RANGE });
   const byDate = new Map(existing.flatMap((r) => (r.logicalDate ? [[r.logicalDate, r] as const] : [])));
   const would = p.silent ? dates : await p.client.dryRunBackfill(requestFor(p, dagId, from, to));
-  for (const d of dates.filter((x) => !would.includes(x))) p.warn(`Airflow would not run ${dagId} of ${d} again: it is in flight or not failed any more`);
+  for (const d of dates.filter((x) => !would.includes(x)))
+    p.warn(`Airflow would not run ${dagId} of ${d} again: it is in flight or not failed any more`);
   const allowed = would.filter((d) => wanted.has(d) || !byDate.has(d));
   const [first, ...rest] = allowed;
   if (!first) return [];
@@ -52,7 +53,14 @@ function split(dates: readonly Instant[], would: readonly Instant[]): Instant[][
   return ranges;
 }
 
-async function oneBackfill(p: Planning, dagId: string, from: Instant, to: Instant, range: readonly Instant[], byDate: ReadonlyMap<Instant, RunFacts>): Promise<Draft> {
+async function oneBackfill(
+  p: Planning,
+  dagId: string,
+  from: Instant,
+  to: Instant,
+  range: readonly Instant[],
+  byDate: ReadonlyMap<Instant, RunFacts>,
+): Promise<Draft> {
   const dates = p.silent ? range : await p.client.dryRunBackfill(requestFor(p, dagId, from, to));
   const runs = dates.map((d): PlannedRun => {
     const run = byDate.get(d);

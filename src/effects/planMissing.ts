@@ -11,7 +11,8 @@ export async function planMissingRuns(p: Planning, dagId: string, failed: readon
   if (!from || !to) return [];
   const existing = await p.client.listRuns(dagId, { logicalDateFrom: from, logicalDateTo: to, limit: MAX_RUNS_IN_RANGE });
   const { missing, unclear } = missingIntervals(existing);
-  for (const hole of unclear) p.warn(`between ${hole.start} and ${hole.end} ${dagId} has no run, and its intervals cannot be told from their neighbours`);
+  for (const hole of unclear)
+    p.warn(`between ${hole.start} and ${hole.end} ${dagId} has no run, and its intervals cannot be told from their neighbours`);
   return missing.map(({ start, end }): Draft => {
     // 2.x refuses ids that begin with `scheduled__` or `backfill__` (2.11.2, 400).
     const runId = `firedamper__${start}`;

@@ -44,7 +44,9 @@ export async function readMissed(deps: EffectDeps, state: State, incidentId: str
 }
 
 const heldByOthers = (state: State, h: Hold): boolean =>
-  state.holds.some((x) => x.id !== h.id && x.airflow === h.airflow && x.dagId === h.dagId && (x.state === 'held' || x.state === 'intended'));
+  state.holds.some(
+    (x) => x.id !== h.id && x.airflow === h.airflow && x.dagId === h.dagId && (x.state === 'held' || x.state === 'intended'),
+  );
 
 async function missedBy(r: Reading, h: Hold, since: Instant): Promise<MissedFacts> {
   const details = await r.client.getDagDetails(h.dagId).catch((e: unknown) => (isGone(e) ? null : Promise.reject(e)));
@@ -73,7 +75,9 @@ async function missedAssetsOf(r: Reading, dagId: string, since: Instant): Promis
   const queued = new Set(await r.client.queuedAssets(dagId));
   return Promise.all(
     mine.map(async (a) => {
-      const events = (await r.client.listAssetEvents(a.key, since)).filter((e) => !e.createdRuns.some((run) => run.dagId === dagId));
+      const events = (await r.client.listAssetEvents(a.key, since)).filter(
+        (e) => !e.createdRuns.some((run) => run.dagId === dagId),
+      );
       const otherReaders = a.consumers.filter((c) => c !== dagId && !r.leaving.has(c) && r.dags.get(c)?.paused === false);
       return { assetKey: a.key, uri: a.uri, events: events.length, otherReaders, queued: queued.has(a.key) || queued.has(a.uri) };
     }),
@@ -84,14 +88,26 @@ async function missedAssetsOf(r: Reading, dagId: string, since: Instant): Promis
 async function startsByItself(r: Reading, d: DagDetails): Promise<number> {
   if (d.nextRunAfter === null || Date.parse(d.nextRunAfter) > r.deps.now()) return 0;
   if (!d.catchup || !r.client.canBackfill || d.nextLogicalDate === null) return 1;
-  const request = { dagId: d.dagId, from: d.nextLogicalDate, to: new Date(r.deps.now()).toISOString(), reprocess: 'none', maxActiveRuns: 1 } as const;
+  const request = {
+    dagId: d.dagId,
+    from: d.nextLogicalDate,
+    to: new Date(r.deps.now()).toISOString(),
+    reprocess: 'none',
+    maxActiveRuns: 1,
+  } as const;
   return (await r.client.dryRunBackfill(request).catch(() => [null])).length;
 }
 
 async function missedIntervals(r: Reading, d: DagDetails, since: Instant): Promise<MissedFacts['missedIntervals']> {
   if (r.deps.policy.release.missedIntervals !== 'backfill' || !d.timeScheduled || d.catchup || !r.client.canBackfill) return [];
   const to = new Date(r.deps.now()).toISOString();
-  const dates = await r.client.dryRunBackfill({ dagId: d.dagId, from: since, to, reprocess: 'none', maxActiveRuns: r.deps.policy.repair.maxActiveRuns });
+  const dates = await r.client.dryRunBackfill({
+    dagId: d.dagId,
+    from: since,
+    to,
+    reprocess: 'none',
+    maxActiveRuns: r.deps.policy.repair.maxActiveRuns,
+  });
   // Without catch-up the unpause itself starts the newest missed interval.
   return dates.slice(0, -1).map((t) => ({ start: t, end: t }));
 }

@@ -52,7 +52,14 @@ async function plan(p: Planning, state: State, incident: Incident, _repair: Repa
     drafts.forEach((d, i) => {
       const canary = drafts.length > 1 && i === 0;
       const stage = drafts.length === 1 ? 'all' : canary ? 'canary' : 'rest';
-      steps.push({ n: steps.length + 1, dagId, wave: wave + (canary || drafts.length === 1 ? 0 : 1), stage, ...d, ...NOT_STARTED });
+      steps.push({
+        n: steps.length + 1,
+        dagId,
+        wave: wave + (canary || drafts.length === 1 ? 0 : 1),
+        stage,
+        ...d,
+        ...NOT_STARTED,
+      });
     });
     wave += 2;
   }
@@ -65,7 +72,9 @@ const NOT_STARTED = { state: 'waiting', reason: null, progress: [], startedAt: n
 function inOrder(state: State, incident: Incident): string[] {
   const depth = (dagId: string) => state.holds.find((h) => h.incidentId === incident.id && h.dagId === dagId)?.depth ?? 99;
   const dags = [...new Set(incident.runs.map((r) => r.dagId))];
-  return dags.sort((a, b) => Number(b === incident.dagId) - Number(a === incident.dagId) || depth(a) - depth(b) || (a < b ? -1 : 1));
+  return dags.sort(
+    (a, b) => Number(b === incident.dagId) - Number(a === incident.dagId) || depth(a) - depth(b) || (a < b ? -1 : 1),
+  );
 }
 
 async function planDag(p: Planning, incident: Incident, dagId: string): Promise<Draft[]> {
@@ -84,7 +93,9 @@ async function planDag(p: Planning, incident: Incident, dagId: string): Promise<
 /** Runs of this DAG that the incident is about and that are still broken, oldest first, as Airflow shows them now. */
 async function brokenRuns(p: Planning, incident: Incident, dagId: string): Promise<RunFacts[]> {
   const broken: RunFacts[] = [];
-  for (const known of incident.runs.filter((r) => r.dagId === dagId && r.state !== 'healed' && r.state !== 'succeeded' && r.state !== 'gone')) {
+  for (const known of incident.runs.filter(
+    (r) => r.dagId === dagId && r.state !== 'healed' && r.state !== 'succeeded' && r.state !== 'gone',
+  )) {
     const run = await p.client.getRun(dagId, known.runId);
     if (!run) p.warn(`run ${known.runId} of ${dagId} is gone`);
     else if (run.state === 'failed' || (run.state === 'running' && known.state === 'failing')) broken.push(run);
@@ -114,7 +125,13 @@ async function planClear(p: Planning, dagId: string, run: RunFacts): Promise<Dra
   for (const tasks of failed.length > 0 ? [failed, null] : [null]) {
     const cleared = await dryRun(p, { dagId, runId: run.runId, tasks, onLatestVersion: true }, all);
     if (cleared.length === 0) continue;
-    const request: StepRequest = { kind: 'clear', runId: run.runId, logicalDate: run.logicalDate, tasks, runStart: run.startDate };
+    const request: StepRequest = {
+      kind: 'clear',
+      runId: run.runId,
+      logicalDate: run.logicalDate,
+      tasks,
+      runStart: run.startDate,
+    };
     const planned: PlannedRun = { runId: run.runId, logicalDate: run.logicalDate, startBefore: run.startDate, tasks: cleared };
     return { request, runs: [planned], dryRun: p.silent ? 'computed' : 'airflow' };
   }

@@ -14,7 +14,8 @@ export async function repairStep(deps: EffectDeps, act: Act, settle: boolean): P
   try {
     const repair = (await deps.snapshot()).repairs.find((r) => r.id === act.repairId);
     const step = repair?.steps.find((s) => s.n === act.step);
-    if (!step || repair?.state !== 'running') return { result: 'failed', error: 'the repair is not running any more', retry: false };
+    if (!step || repair?.state !== 'running')
+      return { result: 'failed', error: 'the repair is not running any more', retry: false };
     const client = deps.client(act.airflow);
     if (settle && (await foundDone(client, step))) return done({ kind: 'repair_step', step: act.step, settled: 'found_done' });
     return await start(client, step, act.step);
@@ -30,7 +31,8 @@ async function start(client: AirflowClient, step: Step, n: number): Promise<Outc
     case 'clear': {
       const run = await client.getRun(dagId, request.runId);
       if (!run) return { result: 'failed', error: `run ${request.runId} is gone`, retry: false };
-      if (run.startDate !== request.runStart) return { result: 'failed', error: 'somebody has cleared or restarted the run meanwhile', retry: false };
+      if (run.startDate !== request.runStart)
+        return { result: 'failed', error: 'somebody has cleared or restarted the run meanwhile', retry: false };
       await client.clear({ dagId, runId: request.runId, tasks: request.tasks, onLatestVersion: true });
       return sent;
     }
@@ -39,11 +41,18 @@ async function start(client: AirflowClient, step: Step, n: number): Promise<Outc
     case 'create_run':
       try {
         const interval = { logicalDate: request.logicalDate, start: request.intervalStart, end: request.intervalEnd };
-        await client.triggerRun({ dagId, runId: request.runId, interval, conf: null, note: 'created by Firedamper: this interval had no run' });
+        await client.triggerRun({
+          dagId,
+          runId: request.runId,
+          interval,
+          conf: null,
+          note: 'created by Firedamper: this interval had no run',
+        });
         return sent;
       } catch (error) {
         // 409: our own id is there already, or somebody made a run for this interval; only the first is ours.
-        if (isConflict(error) && (await client.getRun(dagId, request.runId))) return done({ kind: 'repair_step', step: n, settled: 'found_done' });
+        if (isConflict(error) && (await client.getRun(dagId, request.runId)))
+          return done({ kind: 'repair_step', step: n, settled: 'found_done' });
         throw error;
       }
     default:
@@ -79,5 +88,8 @@ async function foundDone(client: AirflowClient, step: Step): Promise<boolean> {
   }
   const since = Date.parse(step.startedAt ?? '') - CLOCK_SLACK_MS;
   const backfills = await client.listBackfills(dagId);
-  return backfills.some((b) => b.from === request.from && b.to === request.to && b.reprocess === request.reprocess && Date.parse(b.createdAt) >= since);
+  return backfills.some(
+    (b) =>
+      b.from === request.from && b.to === request.to && b.reprocess === request.reprocess && Date.parse(b.createdAt) >= since,
+  );
 }

@@ -28,20 +28,34 @@ async function read(deps: EffectDeps, incident: Incident): Promise<Survey> {
   const [taskGraph, run, tasks, dags, cursor] = await Promise.all([
     client.getTaskGraph(incident.dagId).catch(() => null),
     last ? client.getRun(last.dagId, last.runId) : null,
-    last ? client.listTasks(last.dagId, last.runId).catch((e: unknown) => (isGone(e) ? [] : Promise.reject(e))) : ([] as TaskFacts[]),
+    last
+      ? client.listTasks(last.dagId, last.runId).catch((e: unknown) => (isGone(e) ? [] : Promise.reject(e)))
+      : ([] as TaskFacts[]),
     statesOf(deps, client, incident),
     client.auditCursor(),
   ]);
-  return { taskGraph, run, tasks, dags, auditCursor: cursor.readable ? cursor.id : null, auditGap: cursor.readable ? null : cursor.why };
+  return {
+    taskGraph,
+    run,
+    tasks,
+    dags,
+    auditCursor: cursor.readable ? cursor.id : null,
+    auditGap: cursor.readable ? null : cursor.why,
+  };
 }
 
 /** From the list when that costs fewer calls than asking one by one. */
 async function statesOf(deps: EffectDeps, client: AirflowClient, incident: Incident): Promise<readonly DagFacts[]> {
   const { reached } = walk(deps.world.edges(), incident, null);
-  const wanted = [...reached.filter((d) => d.airflow === incident.airflow).map((d) => d.dagId), ...(deps.policy.hold.pauseFailingDag ? [incident.dagId] : [])];
+  const wanted = [
+    ...reached.filter((d) => d.airflow === incident.airflow).map((d) => d.dagId),
+    ...(deps.policy.hold.pauseFailingDag ? [incident.dagId] : []),
+  ];
   if (wanted.length === 0) return [];
   const pages = Math.max(1, Math.ceil(deps.world.dagCount(incident.airflow) / PAGE));
   if (wanted.length > pages) return client.listDags();
-  const found = await Promise.all(wanted.map((id) => client.getDag(id).catch((e: unknown) => (isGone(e) ? null : Promise.reject(e)))));
+  const found = await Promise.all(
+    wanted.map((id) => client.getDag(id).catch((e: unknown) => (isGone(e) ? null : Promise.reject(e)))),
+  );
   return found.filter((d): d is DagFacts => d !== null);
 }

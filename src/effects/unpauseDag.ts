@@ -30,7 +30,8 @@ async function unpause(deps: EffectDeps, intent: Intent, act: Act, settle: boole
     return { was: 'already_unpaused', who: before.who ?? 'somebody' };
   }
   if (!act.forced) {
-    if (before.unreadable !== null && deps.policy.release.withoutAuditLog === 'ask') return { was: 'uncertain', why: before.unreadable };
+    if (before.unreadable !== null && deps.policy.release.withoutAuditLog === 'ask')
+      return { was: 'uncertain', why: before.unreadable };
     if (before.who !== null) return { was: 'touched', who: before.who };
   }
   await client.setPaused(act.dagId, false, intent.op);

@@ -72,7 +72,11 @@ export function createWorker({ store, responder, effects, announce, onError }: D
 
   async function look(): Promise<void> {
     const at = new Date(effects.now()).toISOString();
-    const { claimed, nextDue } = await store.claim(at, lanes.map((l) => ({ kinds: l.kinds, room: l.width - l.running, record: l.kinds.some((k) => CHANGES_OUTSIDE[k]) })), ids);
+    const { claimed, nextDue } = await store.claim(
+      at,
+      lanes.map((l) => ({ kinds: l.kinds, room: l.width - l.running, record: l.kinds.some((k) => CHANGES_OUTSIDE[k]) })),
+      ids,
+    );
     for (const c of claimed) {
       const lane = lanes.find((l) => l.kinds.includes(c.intent.act.kind));
       if (!lane) continue;

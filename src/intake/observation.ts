@@ -5,7 +5,16 @@ import { dedupeKey } from './callback.ts';
 
 export function signalOfTask(airflow: string, t: TaskFacts, now: string): Signal {
   return {
-    key: dedupeKey({ airflow, dagId: t.dagId, runId: t.runId, taskId: t.taskId, mapIndex: t.mapIndex, tryNumber: t.tryNumber, runStart: null, kind: 'task_failed' }),
+    key: dedupeKey({
+      airflow,
+      dagId: t.dagId,
+      runId: t.runId,
+      taskId: t.taskId,
+      mapIndex: t.mapIndex,
+      tryNumber: t.tryNumber,
+      runStart: null,
+      kind: 'task_failed',
+    }),
     airflow,
     kind: 'task_failed',
     origin: 'poll',
@@ -26,7 +35,16 @@ export function signalOfTask(airflow: string, t: TaskFacts, now: string): Signal
 /** One attempt of a run is known by its start: a clear begins another (2.11.2, 3.3.2), `end_date` may change afterwards (2.11.2). */
 export function signalOfRun(airflow: string, r: RunFacts, now: string): Signal {
   return {
-    key: dedupeKey({ airflow, dagId: r.dagId, runId: r.runId, taskId: null, mapIndex: -1, tryNumber: null, runStart: r.startDate, kind: 'run_failed' }),
+    key: dedupeKey({
+      airflow,
+      dagId: r.dagId,
+      runId: r.runId,
+      taskId: null,
+      mapIndex: -1,
+      tryNumber: null,
+      runStart: r.startDate,
+      kind: 'run_failed',
+    }),
     airflow,
     kind: 'run_failed',
     origin: 'poll',

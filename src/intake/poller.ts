@@ -3,9 +3,9 @@
  * tasks since the last time. What is under way is looked at too; the DAG list, the lineage and the second pass by `updated_at` come more rarely.
  */
 import type { AirflowClient } from '../airflow/client.ts';
-import { type WatchList, watchList } from '../core/watchlist.ts';
 import type { Observation } from '../core/events.ts';
 import type { RunFacts } from '../core/facts.ts';
+import { type WatchList, watchList } from '../core/watchlist.ts';
 import type { Responder } from '../respond.ts';
 import type { Store } from '../store/store.ts';
 import type { WorldCache } from '../world.ts';
@@ -37,7 +37,7 @@ export interface Poller {
 
 interface Deps {
   readonly client: AirflowClient;
-  readonly store: Pick<Store, 'watermark' | 'polled' | 'seen' | 'snapshot' | 'saveFacts'>;
+  readonly store: Pick<Store, 'watermark' | 'baseline' | 'setBaseline' | 'polled' | 'seen' | 'snapshot' | 'saveFacts'>;
   readonly responder: Pick<Responder, 'respond'>;
   readonly world: WorldCache;
   readonly intervalMs: number;
@@ -47,94 +47,120 @@ interface Deps {
   readonly onState: (state: PollerState, error: unknown) => void;
 }
 
-export function createPoller(deps: Deps): Poller {
-  const { client, store, responder, world, now } = deps;
-  const airflow = client.id;
-  let state: PollerState = { lastPollAt: null, lastError: null, version: null, scheduler: 'unknown' };
-  let timer: NodeJS.Timeout | null = null;
-  let running: Promise<void> | null = null;
-  let stopped = false;
-  let surveyedAt = Number.NEGATIVE_INFINITY;
+export const createPoller = (deps: Deps): Poller => new AirflowPoller(deps);
+
+const iso = (ms: number): string => new Date(ms).toISOString();
+
+class AirflowPoller implements Poller {
+  readonly #deps: Deps;
+  readonly #airflow: string;
+  #state: PollerState = { lastPollAt: null, lastError: null, version: null, scheduler: 'unknown' };
+  #timer: NodeJS.Timeout | null = null;
+  #running: Promise<void> | null = null;
+  #stopped = false;
+  #surveyedAt = Number.NEGATIVE_INFINITY;
   /** Airflow's clock minus ours, ms: the watermark is kept in Airflow's time. */
-  let skew = 0;
-  let busy = false;
+  #skew = 0;
+  #busy = false;
 
-  const serverNow = () => now() + skew;
-  const iso = (ms: number) => new Date(ms).toISOString();
-
-  async function survey(): Promise<void> {
-    const identity = await client.probe();
-    if (identity.serverTime !== null) skew = Date.parse(identity.serverTime) - now();
-    state = { ...state, version: identity.version, scheduler: identity.scheduler };
-    const [dags, lineage] = await Promise.all([client.listDags(), client.getLineage()]);
-    world.setDags(airflow, dags);
-    world.setLineage(lineage);
-    await store.saveFacts(airflow, 'dags', dags, iso(now()));
-    await store.saveFacts(airflow, 'lineage', lineage, iso(now()));
-    surveyedAt = now();
+  constructor(deps: Deps) {
+    this.#deps = deps;
+    this.#airflow = deps.client.id;
   }
 
-  async function hearFailures(secondPass: boolean): Promise<void> {
-    const startedAt = serverNow();
-    const mark = await store.watermark(airflow);
-    const since = mark ?? iso(startedAt - deps.lookbackMs);
+  state = (): PollerState => this.#state;
+
+  async poll(): Promise<void> {
+    this.#running ??= this.#cycle()
+      .catch((error: unknown) => {
+        this.#state = { ...this.#state, lastError: error instanceof Error ? error.message : String(error) };
+        this.#deps.onState(this.#state, error);
+      })
+      .finally(() => {
+        this.#running = null;
+      });
+    await this.#running;
+  }
+
+  resurvey(): Promise<void> {
+    return this.#survey().catch((error: unknown) => this.#deps.onState(this.#state, error));
+  }
+
+  start(): void {
+    void this.poll().then(() => this.#schedule());
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    if (this.#timer) clearTimeout(this.#timer);
+    await this.#running;
+  }
+
+  #schedule(): void {
+    if (this.#stopped) return;
+    const wait = this.#busy ? Math.min(BUSY_MS, this.#deps.intervalMs) : this.#deps.intervalMs;
+    this.#timer = setTimeout(() => this.start(), wait);
+  }
+
+  async #cycle(): Promise<void> {
+    const { client, store, responder, world, now, onState, surveyIntervalMs } = this.#deps;
+    const due = now() - this.#surveyedAt >= surveyIntervalMs;
+    if (due || !world.hasRead(this.#airflow)) await this.#survey();
+    await this.#hearFailures(due);
+    const watched = watchList(await store.snapshot(), this.#airflow);
+    this.#busy = watched.busy;
+    const seen = await observe(client, watched, world.dagCount(this.#airflow));
+    if (seen) await responder.respond({ type: 'observed', airflow: this.#airflow, seen });
+    await responder.respond({ type: 'tick' });
+    this.#state = { ...this.#state, lastPollAt: iso(now()), lastError: null };
+    onState(this.#state, null);
+  }
+
+  /** Version, health, clock, DAG list and lineage: what changes slowly. */
+  async #survey(): Promise<void> {
+    const { client, store, world, now } = this.#deps;
+    const identity = await client.probe();
+    if (identity.serverTime !== null) this.#skew = Date.parse(identity.serverTime) - now();
+    this.#state = { ...this.#state, version: identity.version, scheduler: identity.scheduler };
+    const [dags, lineage] = await Promise.all([client.listDags(), client.getLineage()]);
+    world.setDags(this.#airflow, dags);
+    world.setLineage(lineage);
+    await store.saveFacts(this.#airflow, 'dags', dags, iso(now()));
+    await store.saveFacts(this.#airflow, 'lineage', lineage, iso(now()));
+    this.#surveyedAt = now();
+  }
+
+  async #hearFailures(secondPass: boolean): Promise<void> {
+    const { client, store, responder, now, lookbackMs } = this.#deps;
+    const startedAt = now() + this.#skew;
+    const mark = await store.watermark(this.#airflow);
+    const since = mark ?? iso(startedAt - lookbackMs);
     const from = iso(Date.parse(since) - (mark === null ? 0 : OVERLAP_MS));
     const [runs, tasks, updated] = await Promise.all([
       client.listFailedRuns(from),
       client.listFailedTasks(from),
       secondPass ? client.listFailedRunsUpdated(from) : ([] as RunFacts[]),
     ]);
-    const signals = [...tasks.map((t) => signalOfTask(airflow, t, iso(startedAt))), ...[...runs, ...updated].map((r) => signalOfRun(airflow, r, iso(startedAt)))];
-    const known = await store.seen(airflow, signals.map((s) => s.key));
-    const baseline = mark === null ? since : '';
+    const at = iso(startedAt);
+    const signals = [
+      ...tasks.map((t) => signalOfTask(this.#airflow, t, at)),
+      ...[...runs, ...updated].map((r) => signalOfRun(this.#airflow, r, at)),
+    ];
+    const keys = signals.map((s) => s.key);
+    const known = await store.seen(this.#airflow, keys);
+    const baseline = await this.#baseline(mark, since);
     const fresh = signals.filter((s) => !known.has(s.key) && s.occurredAt >= baseline);
     await Promise.all(fresh.map((signal) => responder.respond({ type: 'signal', signal })));
     // Only now: a crash before this line hears them again, and the signals' own keys take them out.
-    await store.polled(airflow, iso(startedAt), signals.map((s) => s.key), iso(startedAt - FORGET_MS));
+    await store.polled(this.#airflow, at, keys, iso(startedAt - FORGET_MS));
   }
 
-  async function cycle(): Promise<void> {
-    const due = now() - surveyedAt >= deps.surveyIntervalMs;
-    if (due || !world.hasRead(airflow)) await survey();
-    await hearFailures(due);
-    const watched = watchList(await store.snapshot(), airflow);
-    busy = watched.busy;
-    const seen = await observe(client, watched, world.dagCount(airflow));
-    if (seen) await responder.respond({ type: 'observed', airflow, seen });
-    await responder.respond({ type: 'tick' });
-    state = { ...state, lastPollAt: iso(now()), lastError: null };
-    deps.onState(state, null);
+  /** What failed before the first poll of a fresh database is history, also when a later window overlaps it. */
+  async #baseline(mark: string | null, since: string): Promise<string> {
+    const { store } = this.#deps;
+    if (mark === null) await store.setBaseline(this.#airflow, since);
+    return store.baseline(this.#airflow);
   }
-
-  async function poll(): Promise<void> {
-    running ??= cycle()
-      .catch((error: unknown) => {
-        state = { ...state, lastError: error instanceof Error ? error.message : String(error) };
-        deps.onState(state, error);
-      })
-      .finally(() => {
-        running = null;
-      });
-    await running;
-  }
-
-  function schedule(): void {
-    if (stopped) return;
-    const wait = busy ? Math.min(BUSY_MS, deps.intervalMs) : deps.intervalMs;
-    timer = setTimeout(() => void poll().then(schedule), wait);
-  }
-
-  return {
-    poll,
-    resurvey: () => survey().catch((error: unknown) => deps.onState(state, error)),
-    start: () => void poll().then(schedule),
-    stop: async () => {
-      stopped = true;
-      if (timer) clearTimeout(timer);
-      await running;
-    },
-    state: () => state,
-  };
 }
 
 /** Reads what the watch list names; null when it names nothing. */
@@ -157,13 +183,25 @@ async function observe(client: AirflowClient, w: WatchList, dagCount: number): P
 }
 
 /** From the list when that costs fewer requests. Who did it is asked only for a DAG that is not paused any more. */
-async function pauseStates(client: AirflowClient, watched: WatchList['paused'], dagCount: number): Promise<Observation['paused']> {
+async function pauseStates(
+  client: AirflowClient,
+  watched: WatchList['paused'],
+  dagCount: number,
+): Promise<Observation['paused']> {
   if (watched.length === 0) return [];
   const viaList = watched.length > Math.max(1, Math.ceil(dagCount / PAGE));
-  const dags = viaList ? await client.listDags() : await Promise.all(watched.map((w) => client.getDag(w.dagId).catch(() => null)));
+  const dags = viaList
+    ? await client.listDags()
+    : await Promise.all(watched.map((w) => client.getDag(w.dagId).catch(() => null)));
   const states = new Map(dags.flatMap((d) => (d ? [[d.dagId, d.paused] as const] : [])));
   const seen = watched.flatMap((w) => (states.has(w.dagId) ? [{ ...w, paused: states.get(w.dagId) === true }] : []));
-  return Promise.all(seen.map(async (s) => ({ dagId: s.dagId, paused: s.paused, who: s.paused ? null : await lastToucher(client, s.dagId, s.auditCursor) })));
+  return Promise.all(
+    seen.map(async (s) => ({
+      dagId: s.dagId,
+      paused: s.paused,
+      who: s.paused ? null : await lastToucher(client, s.dagId, s.auditCursor),
+    })),
+  );
 }
 
 async function lastToucher(client: AirflowClient, dagId: string, after: number | null): Promise<string | null> {

@@ -63,15 +63,19 @@ function prepare(db: Database.Database, path: string): void {
   db.pragma('foreign_keys = on');
   const mode = db.pragma('journal_mode', { simple: true });
   const sync = db.pragma('synchronous', { simple: true });
-  if (mode !== 'wal' || sync !== 2) throw unavailable(`${path}: journal mode ${String(mode)}, synchronous ${String(sync)}; a 202 would not be safe`);
+  if (mode !== 'wal' || sync !== 2)
+    throw unavailable(`${path}: journal mode ${String(mode)}, synchronous ${String(sync)}; a 202 would not be safe`);
   migrate(db, path);
 }
 
 /** Forward only, one transaction each; a file written by a newer program is refused rather than guessed at. */
 function migrate(db: Database.Database, path: string): void {
-  const files = readdirSync(MIGRATIONS).filter((f) => /^\d{4}_\w+\.sql$/.test(f)).sort();
+  const files = readdirSync(MIGRATIONS)
+    .filter((f) => /^\d{4}_\w+\.sql$/.test(f))
+    .sort();
   const version = Number(db.pragma('user_version', { simple: true }));
-  if (version > files.length) throw unavailable(`${path} was written by a newer Firedamper (schema ${version}, this one knows ${files.length})`);
+  if (version > files.length)
+    throw unavailable(`${path} was written by a newer Firedamper (schema ${version}, this one knows ${files.length})`);
   files.slice(version).forEach((file, i) => {
     db.transaction(() => {
       db.exec(readFileSync(new URL(file, MIGRATIONS), 'utf8'));

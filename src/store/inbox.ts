@@ -49,11 +49,17 @@ export function createInbox(transaction: InTransaction): Inbox {
     waiting = waiting.slice(MAX_BATCH);
     if (waiting.length > 0) setImmediate(flush);
     try {
-      const answers = await transaction((trx) => insert(trx, batch.map((w) => w.row)));
-      batch.forEach((w, i) => w.resolve(answers[i] ?? { id: '', duplicate: true }));
+      const answers = await transaction((trx) =>
+        insert(
+          trx,
+          batch.map((w) => w.row),
+        ),
+      );
+      for (const [i, w] of batch.entries()) w.resolve(answers[i] ?? { id: '', duplicate: true });
     } catch {
       // One bad row must fail alone.
-      for (const w of batch) await transaction((trx) => insert(trx, [w.row])).then(([a]) => w.resolve(a ?? { id: '', duplicate: true }), w.reject);
+      for (const w of batch)
+        await transaction((trx) => insert(trx, [w.row])).then(([a]) => w.resolve(a ?? { id: '', duplicate: true }), w.reject);
     }
   };
   return {
@@ -63,11 +69,21 @@ export function createInbox(transaction: InTransaction): Inbox {
       }),
     pending: (limit) =>
       transaction(async (trx) => {
-        const rows = await trx.selectFrom('inbox').select(['n', 'airflow', 'webhook_id', 'body']).where('done', '=', 0).orderBy('n').limit(limit).execute();
+        const rows = await trx
+          .selectFrom('inbox')
+          .select(['n', 'airflow', 'webhook_id', 'body'])
+          .where('done', '=', 0)
+          .orderBy('n')
+          .limit(limit)
+          .execute();
         return rows.map((r) => ({ n: r.n, airflow: r.airflow, webhookId: r.webhook_id, body: r.body }));
       }),
-    finish: (n) => transaction(async (trx) => void (await trx.updateTable('inbox').set({ done: 1 }).where('n', '=', n).execute())),
-    setAside: (n, why) => transaction(async (trx) => void (await trx.updateTable('inbox').set({ done: 1, quarantine: why }).where('n', '=', n).execute())),
+    finish: (n) =>
+      transaction(async (trx) => void (await trx.updateTable('inbox').set({ done: 1 }).where('n', '=', n).execute())),
+    setAside: (n, why) =>
+      transaction(
+        async (trx) => void (await trx.updateTable('inbox').set({ done: 1, quarantine: why }).where('n', '=', n).execute()),
+      ),
   };
 }
 

@@ -28,15 +28,28 @@ export function createReadModels(db: Db): ReadModels {
     },
     dag: (airflow, dagId) => dag(db, { airflow, dagId }),
     quarantine: async (limit) => {
-      const rows = await db.selectFrom('inbox').selectAll().where('quarantine', 'is not', null).orderBy('n', 'desc').limit(limit).execute();
-      return rows.map((r) => ({ id: r.webhook_id, airflow: r.airflow, receivedAt: r.received_at, why: r.quarantine ?? '', body: r.body }));
+      const rows = await db
+        .selectFrom('inbox')
+        .selectAll()
+        .where('quarantine', 'is not', null)
+        .orderBy('n', 'desc')
+        .limit(limit)
+        .execute();
+      return rows.map((r) => ({
+        id: r.webhook_id,
+        airflow: r.airflow,
+        receivedAt: r.received_at,
+        why: r.quarantine ?? '',
+        body: r.body,
+      }));
     },
     counts: () => counts(db),
   };
 }
 
 /** The cursor is the number of the last row of the page before; anything else reads as "from the start". */
-const after = (cursor: string | undefined): number => (cursor && /^\d{1,15}$/.test(cursor) ? Number(cursor) : Number.MAX_SAFE_INTEGER);
+const after = (cursor: string | undefined): number =>
+  cursor && /^\d{1,15}$/.test(cursor) ? Number(cursor) : Number.MAX_SAFE_INTEGER;
 
 function paged<R extends { n: number }, T>(rows: R[], limit: number, from: (row: R) => T): Page<T> {
   const page = rows.slice(0, limit);
@@ -44,7 +57,12 @@ function paged<R extends { n: number }, T>(rows: R[], limit: number, from: (row:
 }
 
 async function incidents(db: Db, q: Parameters<ReadModels['incidents']>[0]): Promise<Page<Incident>> {
-  let query = db.selectFrom('incidents').select(['n', 'doc']).where('n', '<', after(q.cursor)).orderBy('n', 'desc').limit(q.limit + 1);
+  let query = db
+    .selectFrom('incidents')
+    .select(['n', 'doc'])
+    .where('n', '<', after(q.cursor))
+    .orderBy('n', 'desc')
+    .limit(q.limit + 1);
   if (q.status && q.status.length > 0) query = query.where('status', 'in', q.status);
   if (q.airflow !== undefined) query = query.where('airflow', '=', q.airflow);
   if (q.dagId !== undefined) query = query.where('dag_id', '=', q.dagId);
@@ -52,7 +70,12 @@ async function incidents(db: Db, q: Parameters<ReadModels['incidents']>[0]): Pro
 }
 
 async function holds(db: Db, q: Parameters<ReadModels['holds']>[0]): Promise<Page<Hold>> {
-  let query = db.selectFrom('holds').selectAll().where('n', '<', after(q.cursor)).orderBy('n', 'desc').limit(q.limit + 1);
+  let query = db
+    .selectFrom('holds')
+    .selectAll()
+    .where('n', '<', after(q.cursor))
+    .orderBy('n', 'desc')
+    .limit(q.limit + 1);
   if (q.active) query = query.where('released_at', 'is', null);
   if (q.airflow !== undefined) query = query.where('airflow', '=', q.airflow);
   if (q.dagId !== undefined) query = query.where('dag_id', '=', q.dagId);
@@ -69,8 +92,16 @@ async function incident(db: Db, id: string): Promise<IncidentView | null> {
   const repairs = await db.selectFrom('repairs').select('doc').where('incident_id', '=', id).orderBy('n', 'desc').execute();
   const held = holdRows.map(codec.holdFromRow);
   const inside = new Set([found, ...held, ...found.spared].map((d) => `${d.airflow}/${d.dagId}`));
-  const edges = (await allEdges(db)).filter((e) => inside.has(`${e.from.airflow}/${e.from.dagId}`) && inside.has(`${e.to.airflow}/${e.to.dagId}`));
-  return { incident: found, signals: signals.map(codec.signalFromRow), holds: held, repairs: repairs.map(codec.repairFromRow), edges };
+  const edges = (await allEdges(db)).filter(
+    (e) => inside.has(`${e.from.airflow}/${e.from.dagId}`) && inside.has(`${e.to.airflow}/${e.to.dagId}`),
+  );
+  return {
+    incident: found,
+    signals: signals.map(codec.signalFromRow),
+    holds: held,
+    repairs: repairs.map(codec.repairFromRow),
+    edges,
+  };
 }
 
 async function allEdges(db: Db): Promise<LineageEdge[]> {
@@ -81,28 +112,64 @@ async function allEdges(db: Db): Promise<LineageEdge[]> {
 const isDag = (d: DagRef, e: DagRef): boolean => d.airflow === e.airflow && d.dagId === e.dagId;
 
 async function dag(db: Db, ref: DagRef): Promise<DagView | null> {
-  const dagsRow = await db.selectFrom('facts').select('doc').where('kind', '=', 'dags').where('airflow', '=', ref.airflow).executeTakeFirst();
+  const dagsRow = await db
+    .selectFrom('facts')
+    .select('doc')
+    .where('kind', '=', 'dags')
+    .where('airflow', '=', ref.airflow)
+    .executeTakeFirst();
   const facts = dagsRow ? ((JSON.parse(dagsRow.doc) as DagFacts[]).find((d) => d.dagId === ref.dagId) ?? null) : null;
-  const own = await db.selectFrom('ownerships').selectAll().where('airflow', '=', ref.airflow).where('dag_id', '=', ref.dagId).executeTakeFirst();
-  const holdRows = await db.selectFrom('holds').selectAll().where('airflow', '=', ref.airflow).where('dag_id', '=', ref.dagId).where('released_at', 'is', null).execute();
+  const own = await db
+    .selectFrom('ownerships')
+    .selectAll()
+    .where('airflow', '=', ref.airflow)
+    .where('dag_id', '=', ref.dagId)
+    .executeTakeFirst();
+  const holdRows = await db
+    .selectFrom('holds')
+    .selectAll()
+    .where('airflow', '=', ref.airflow)
+    .where('dag_id', '=', ref.dagId)
+    .where('released_at', 'is', null)
+    .execute();
   const edges = await allEdges(db);
   const upstream = edges.filter((e) => isDag(e.to, ref));
   const downstream = edges.filter((e) => isDag(e.from, ref));
   if (!facts && !own && holdRows.length === 0 && upstream.length + downstream.length === 0) return null;
-  return { facts, ownership: own ? codec.ownershipFromRow(own) : null, holds: holdRows.map(codec.holdFromRow), upstream, downstream };
+  return {
+    facts,
+    ownership: own ? codec.ownershipFromRow(own) : null,
+    holds: holdRows.map(codec.holdFromRow),
+    upstream,
+    downstream,
+  };
 }
 
 async function counts(db: Db): Promise<StoreCounts> {
   const by = async (table: 'incidents' | 'holds' | 'intents', column: 'status' | 'state'): Promise<Record<string, number>> => {
     const rows = await db
       .selectFrom(table)
-      .select((eb) => [eb.ref(column as never).$castTo<string>().as('what'), eb.fn.countAll<number>().as('n')])
+      .select((eb) => [
+        eb
+          .ref(column as never)
+          .$castTo<string>()
+          .as('what'),
+        eb.fn.countAll<number>().as('n'),
+      ])
       .groupBy(column as never)
       .execute();
     return Object.fromEntries(rows.map((r) => [r.what, Number(r.n)]));
   };
-  const pending = await db.selectFrom('inbox').select((eb) => eb.fn.countAll<number>().as('n')).where('done', '=', 0).executeTakeFirst();
-  const aside = await db.selectFrom('inbox').select((eb) => eb.fn.countAll<number>().as('n')).where('quarantine', 'is not', null).executeTakeFirst();
+  const pending = await db
+    .selectFrom('inbox')
+    .select((eb) => eb.fn.countAll<number>().as('n'))
+    .where('done', '=', 0)
+    .executeTakeFirst();
+  const aside = await db
+    .selectFrom('inbox')
+    .select((eb) => eb.fn.countAll<number>().as('n'))
+    .where('quarantine', 'is not', null)
+    .executeTakeFirst();
   return {
     incidentsByStatus: await by('incidents', 'status'),
     holdsByState: await by('holds', 'state'),

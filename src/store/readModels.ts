@@ -7,12 +7,25 @@ import type { TimelineEntry } from '../core/timeline.ts';
 
 /** What pages and the HTTP API ask. Read-only, on a connection of its own. */
 export interface ReadModels {
-  incidents(query: { status?: readonly string[]; dagId?: string; airflow?: string; limit: number; cursor?: string }): Promise<Page<Incident>>;
+  incidents(query: {
+    status?: readonly string[];
+    dagId?: string;
+    airflow?: string;
+    limit: number;
+    cursor?: string;
+  }): Promise<Page<Incident>>;
   incident(id: string): Promise<IncidentView | null>;
   /** Oldest first. */
   timeline(incidentId: string): Promise<readonly StoredEntry[]>;
   /** Newest first; `active` leaves out released ones. */
-  holds(query: { dagId?: string; airflow?: string; incidentId?: string; active?: boolean; limit: number; cursor?: string }): Promise<Page<Hold>>;
+  holds(query: {
+    dagId?: string;
+    airflow?: string;
+    incidentId?: string;
+    active?: boolean;
+    limit: number;
+    cursor?: string;
+  }): Promise<Page<Hold>>;
   hold(id: string): Promise<Hold | null>;
   repair(id: string): Promise<Repair | null>;
   dag(airflow: string, dagId: string): Promise<DagView | null>;

@@ -18,9 +18,15 @@ export async function loadState(db: Db, events: readonly DomainEvent[], reopenSi
     .where((eb) => eb.or([eb('released_at', 'is', null), eb('incident_id', 'in', ids)]))
     .orderBy('n')
     .execute();
-  const repairRows = ids.length === 0 ? [] : await db.selectFrom('repairs').select('doc').where('incident_id', 'in', ids).orderBy('n').execute();
+  const repairRows =
+    ids.length === 0 ? [] : await db.selectFrom('repairs').select('doc').where('incident_id', 'in', ids).orderBy('n').execute();
   const ownershipRows = await db.selectFrom('ownerships').selectAll().where('state', '!=', 'none').execute();
-  const intentRows = await db.selectFrom('intents').selectAll().where('state', 'in', ['planned', 'sending', 'unknown']).orderBy('n').execute();
+  const intentRows = await db
+    .selectFrom('intents')
+    .selectAll()
+    .where('state', 'in', ['planned', 'sending', 'unknown'])
+    .orderBy('n')
+    .execute();
   const counterRows = await db.selectFrom('counters').selectAll().execute();
   const keys = events.flatMap((e) => (e.type === 'signal' ? [e.signal.key] : []));
   const keyRows = keys.length === 0 ? [] : await db.selectFrom('signals').select('key').where('key', 'in', keys).execute();
@@ -35,7 +41,11 @@ export async function loadState(db: Db, events: readonly DomainEvent[], reopenSi
   };
 }
 
-async function loadIncidents(db: Db, events: readonly DomainEvent[], reopenSince: Instant): Promise<Selectable<Tables['incidents']>[]> {
+async function loadIncidents(
+  db: Db,
+  events: readonly DomainEvent[],
+  reopenSince: Instant,
+): Promise<Selectable<Tables['incidents']>[]> {
   const dags = events.flatMap((e) => (e.type === 'signal' ? [e.signal] : []));
   const named = await namedIncidents(db, events);
   return db
@@ -59,15 +69,17 @@ async function loadIncidents(db: Db, events: readonly DomainEvent[], reopenSince
 /** Incidents that a person names, also through a repair or a hold, take part even when they are over: the answer must say so. */
 async function namedIncidents(db: Db, events: readonly DomainEvent[]): Promise<string[]> {
   const acts = events.flatMap((e) => (e.type === 'person' ? [e.act] : []));
-  const idsOf = (key: 'incidentId' | 'repairId' | 'holdId') => acts.flatMap((a) => valueOf(a, key) ?? []);
+  const idsOf = (key: 'incidentId' | 'repairId' | 'holdId') => acts.flatMap((a) => namedBy(a, key) ?? []);
   const repairs = idsOf('repairId');
   const holds = idsOf('holdId');
-  const viaRepairs = repairs.length === 0 ? [] : await db.selectFrom('repairs').select('incident_id').where('id', 'in', repairs).execute();
-  const viaHolds = holds.length === 0 ? [] : await db.selectFrom('holds').select('incident_id').where('id', 'in', holds).execute();
+  const viaRepairs =
+    repairs.length === 0 ? [] : await db.selectFrom('repairs').select('incident_id').where('id', 'in', repairs).execute();
+  const viaHolds =
+    holds.length === 0 ? [] : await db.selectFrom('holds').select('incident_id').where('id', 'in', holds).execute();
   return [...idsOf('incidentId'), ...viaRepairs.map((r) => r.incident_id), ...viaHolds.map((r) => r.incident_id)];
 }
 
-const valueOf = (a: PersonAct, key: string): string | undefined => (a as unknown as Record<string, string | undefined>)[key];
+const namedBy = (a: PersonAct, key: string): string | undefined => (a as unknown as Record<string, string | undefined>)[key];
 
 export async function saveDecision(db: Db, decision: Decision): Promise<void> {
   await upsert(db, 'incidents', decision.incidents.map(codec.incidentToRow));
@@ -75,23 +87,41 @@ export async function saveDecision(db: Db, decision: Decision): Promise<void> {
   await upsert(db, 'repairs', decision.repairs.map(codec.repairToRow));
   await upsert(db, 'intents', decision.intents.map(codec.intentToRow));
   for (const row of decision.ownerships.map(codec.ownershipToRow)) {
-    await db.insertInto('ownerships').values(row).onConflict((c) => c.columns(['airflow', 'dag_id']).doUpdateSet(row)).execute();
+    await db
+      .insertInto('ownerships')
+      .values(row)
+      .onConflict((c) => c.columns(['airflow', 'dag_id']).doUpdateSet(row))
+      .execute();
   }
   // The same signal heard again by the same way is no news; by another way it is a second row.
   for (const row of decision.signals.map(codec.signalToRow)) {
-    await db.insertInto('signals').values(row).onConflict((c) => c.columns(['key', 'origin']).doNothing()).execute();
+    await db
+      .insertInto('signals')
+      .values(row)
+      .onConflict((c) => c.columns(['key', 'origin']).doNothing())
+      .execute();
   }
   for (const row of decision.timeline.map(codec.entryToRow)) await db.insertInto('timeline').values(row).execute();
   for (const [kind, n] of Object.entries(decision.counters)) {
-    await db.insertInto('counters').values({ kind, n }).onConflict((c) => c.column('kind').doUpdateSet({ n })).execute();
+    await db
+      .insertInto('counters')
+      .values({ kind, n })
+      .onConflict((c) => c.column('kind').doUpdateSet({ n }))
+      .execute();
   }
 }
 
-async function upsert<T extends 'incidents' | 'holds' | 'repairs' | 'intents'>(db: Db, table: T, rows: readonly Insertable<Tables[T]>[]): Promise<void> {
+async function upsert<T extends 'incidents' | 'holds' | 'repairs' | 'intents'>(
+  db: Db,
+  table: T,
+  rows: readonly Insertable<Tables[T]>[],
+): Promise<void> {
   for (const row of rows) {
     const columns = Object.keys(row);
     const set = sql.join(columns.filter((c) => c !== 'id').map((c) => sql`${sql.ref(c)} = ${sql.ref(`excluded.${c}`)}`));
     const values = sql.join(Object.values(row as Record<string, unknown>).map((v) => sql`${v}`));
-    await sql`insert into ${sql.table(table)} (${sql.join(columns.map((c) => sql.ref(c)))}) values (${values}) on conflict (id) do update set ${set}`.execute(db);
+    await sql`insert into ${sql.table(table)} (${sql.join(columns.map((c) => sql.ref(c)))}) values (${values}) on conflict (id) do update set ${set}`.execute(
+      db,
+    );
   }
 }

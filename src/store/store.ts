@@ -17,18 +17,30 @@ import type { Tables } from './tables.ts';
 
 export interface Store {
   /** Load, decide, save in one transaction; `inboxDone` rows are marked in the same one. A throwing `decide` rolls everything back. */
-  evaluate(events: readonly DomainEvent[], reopenSince: Instant, inboxDone: readonly number[], decide: (state: State) => Decision): Promise<Decision>;
+  evaluate(
+    events: readonly DomainEvent[],
+    reopenSince: Instant,
+    inboxDone: readonly number[],
+    decide: (state: State) => Decision,
+  ): Promise<Decision>;
   /**
    * Claims due intents, lane by lane: `sending` and the attempt are on disk before anything is sent. Answers them with the state they had before,
    * and when the next one is due that was not claimed; null when none waits.
    */
-  claim(now: Instant, lanes: readonly ClaimLane[], underWay: ReadonlySet<string>): Promise<{ readonly claimed: readonly Claimed[]; readonly nextDue: Instant | null }>;
+  claim(
+    now: Instant,
+    lanes: readonly ClaimLane[],
+    underWay: ReadonlySet<string>,
+  ): Promise<{ readonly claimed: readonly Claimed[]; readonly nextDue: Instant | null }>;
   /** At boot: an intent found `sending` was cut off, its outcome is unknown. */
   markInterrupted(): Promise<number>;
   /** Snapshot of everything live, for watch lists and effects. */
   snapshot(): Promise<State>;
   readonly inbox: Inbox;
   watermark(airflow: string): Promise<Instant | null>;
+  /** Failures before this are history; '' where the first poll has not set it. */
+  baseline(airflow: string): Promise<Instant>;
+  setBaseline(airflow: string, at: Instant): Promise<void>;
   /** Moves the watermark and remembers what was seen, after the signals are in. */
   polled(airflow: string, since: Instant, seen: readonly string[], forgetBefore: Instant): Promise<void>;
   /** Those of the keys that were seen before. */
@@ -73,7 +85,11 @@ export async function openStore(path: string): Promise<Store> {
     claim: (now, lanes, underWay) => transaction((trx) => claim(trx, now, lanes, underWay)),
     markInterrupted: () =>
       transaction(async (trx) => {
-        const result = await trx.updateTable('intents').set({ state: 'unknown' }).where('state', '=', 'sending').executeTakeFirst();
+        const result = await trx
+          .updateTable('intents')
+          .set({ state: 'unknown' })
+          .where('state', '=', 'sending')
+          .executeTakeFirst();
         return Number(result.numUpdatedRows);
       }),
     snapshot: () => transaction((trx) => loadState(trx, [], '9999')),
@@ -82,6 +98,19 @@ export async function openStore(path: string): Promise<Store> {
       transaction(async (trx) => {
         const row = await trx.selectFrom('watermarks').select('since').where('airflow', '=', airflow).executeTakeFirst();
         return row?.since ?? null;
+      }),
+    baseline: (airflow) =>
+      transaction(async (trx) => {
+        const row = await trx.selectFrom('watermarks').select('baseline').where('airflow', '=', airflow).executeTakeFirst();
+        return row?.baseline ?? '';
+      }),
+    setBaseline: (airflow, at) =>
+      transaction(async (trx) => {
+        await trx
+          .insertInto('watermarks')
+          .values({ airflow, since: null, baseline: at })
+          .onConflict((c) => c.column('airflow').doNothing())
+          .execute();
       }),
     polled: (airflow, since, seen, forgetBefore) => transaction((trx) => polled(trx, airflow, since, seen, forgetBefore)),
     seen: (airflow, keys) =>
@@ -93,7 +122,11 @@ export async function openStore(path: string): Promise<Store> {
     saveFacts: (airflow, kind, value, readAt) =>
       transaction(async (trx) => {
         const row = { airflow, kind, read_at: readAt, doc: JSON.stringify(value) };
-        await trx.insertInto('facts').values(row).onConflict((c) => c.columns(['airflow', 'kind']).doUpdateSet(row)).execute();
+        await trx
+          .insertInto('facts')
+          .values(row)
+          .onConflict((c) => c.columns(['airflow', 'kind']).doUpdateSet(row))
+          .execute();
       }),
     loadFacts: async () => {
       const rows = await read.selectFrom('facts').selectAll().execute();
@@ -112,15 +145,30 @@ export async function openStore(path: string): Promise<Store> {
 /** More than this many open intents are looked at in the next round. */
 const CLAIM_WINDOW = 1_000;
 
-async function claim(trx: Transaction<Tables>, now: Instant, lanes: readonly ClaimLane[], underWay: ReadonlySet<string>): Promise<{ claimed: Claimed[]; nextDue: Instant | null }> {
-  const all = await trx.selectFrom('intents').selectAll().where('state', 'in', ['planned', 'unknown']).orderBy('n').limit(CLAIM_WINDOW).execute();
+async function claim(
+  trx: Transaction<Tables>,
+  now: Instant,
+  lanes: readonly ClaimLane[],
+  underWay: ReadonlySet<string>,
+): Promise<{ claimed: Claimed[]; nextDue: Instant | null }> {
+  const all = await trx
+    .selectFrom('intents')
+    .selectAll()
+    .where('state', 'in', ['planned', 'unknown'])
+    .orderBy('n')
+    .limit(CLAIM_WINDOW)
+    .execute();
   const rows = all.filter((r) => !underWay.has(r.id));
   const taken = lanes.flatMap((lane) => {
     const due = rows.filter((r) => r.due_at <= now && lane.kinds.includes(r.kind as IntentKind));
     return due.slice(0, lane.room).map((row) => ({ row, record: lane.record }));
   });
   // An intent that is due but had no room waits for the lane, which wakes the worker when it has some; it must not make a timer spin.
-  const nextDue = rows.filter((r) => r.due_at > now).map((r) => r.due_at).sort()[0] ?? null;
+  const nextDue =
+    rows
+      .filter((r) => r.due_at > now)
+      .map((r) => r.due_at)
+      .sort()[0] ?? null;
   const recorded = taken.filter((t) => t.record).map((t) => t.row.id);
   if (recorded.length > 0) {
     await trx
@@ -136,9 +184,23 @@ async function claim(trx: Transaction<Tables>, now: Instant, lanes: readonly Cla
   return { claimed, nextDue };
 }
 
-async function polled(trx: Transaction<Tables>, airflow: string, since: Instant, seen: readonly string[], forgetBefore: Instant): Promise<void> {
-  const row = { airflow, since };
-  await trx.insertInto('watermarks').values(row).onConflict((c) => c.column('airflow').doUpdateSet(row)).execute();
-  for (const key of seen) await trx.insertInto('seen').values({ airflow, key, seen_at: since }).onConflict((c) => c.columns(['airflow', 'key']).doNothing()).execute();
+async function polled(
+  trx: Transaction<Tables>,
+  airflow: string,
+  since: Instant,
+  seen: readonly string[],
+  forgetBefore: Instant,
+): Promise<void> {
+  await trx
+    .insertInto('watermarks')
+    .values({ airflow, since, baseline: since })
+    .onConflict((c) => c.column('airflow').doUpdateSet({ since }))
+    .execute();
+  for (const key of seen)
+    await trx
+      .insertInto('seen')
+      .values({ airflow, key, seen_at: since })
+      .onConflict((c) => c.columns(['airflow', 'key']).doNothing())
+      .execute();
   await trx.deleteFrom('seen').where('airflow', '=', airflow).where('seen_at', '<', forgetBefore).execute();
 }

@@ -2,7 +2,17 @@
 import type { Generated } from 'kysely';
 
 export interface Tables {
-  incidents: { id: string; airflow: string; dag_id: string; status: string; live: number; opened_at: string; released_at: string | null; n: number; doc: string };
+  incidents: {
+    id: string;
+    airflow: string;
+    dag_id: string;
+    status: string;
+    live: number;
+    opened_at: string;
+    released_at: string | null;
+    n: number;
+    doc: string;
+  };
   holds: {
     id: string;
     n: number;
@@ -44,7 +54,16 @@ export interface Tables {
     due_at: string;
     last_error: string | null;
   };
-  signals: { id: string; n: number; key: string; airflow: string; origin: string; incident_id: string | null; heard_at: string; doc: string };
+  signals: {
+    id: string;
+    n: number;
+    key: string;
+    airflow: string;
+    origin: string;
+    incident_id: string | null;
+    heard_at: string;
+    doc: string;
+  };
   timeline: {
     id: Generated<number>;
     incident_id: string | null;
@@ -65,7 +84,7 @@ export interface Tables {
     quarantine: string | null;
     done: number;
   };
-  watermarks: { airflow: string; since: string };
+  watermarks: { airflow: string; since: string | null; baseline: string };
   seen: { airflow: string; key: string; seen_at: string };
   counters: { kind: string; n: number };
   facts: { airflow: string; kind: 'dags' | 'lineage'; read_at: string; doc: string };

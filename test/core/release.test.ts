@@ -32,7 +32,10 @@ describe('release only what is ours', () => {
     expect(s.holds()).toMatchObject({ b: 'ceded' });
   });
 
-  test.each([['a', 'b'], ['b', 'a']])('two causes, one reader: released after %s and %s, whatever the order', (first, second) => {
+  test.each([
+    ['a', 'b'],
+    ['b', 'a'],
+  ])('two causes, one reader: released after %s and %s, whatever the order', (first, second) => {
     const s = new Scenario(['a>c', 'b>c']).contained('a');
     s.fails('b');
     s.surveyed();
@@ -104,8 +107,13 @@ describe('release only what is ours', () => {
 describe('compensation', () => {
   test('one event for all who missed it', () => {
     const s = new Scenario(['a>b', 'a>c']).contained('a');
-    releasedWith(s, [missed('b', { missedAssets: [missedAsset('s3://a')] }), missed('c', { missedAssets: [missedAsset('s3://a')] })]);
-    expect(s.open('deliver').map((i) => i.act)).toMatchObject([{ delivery: { how: 'event', assetKey: 's3://a', dagIds: ['b', 'c'] } }]);
+    releasedWith(s, [
+      missed('b', { missedAssets: [missedAsset('s3://a')] }),
+      missed('c', { missedAssets: [missedAsset('s3://a')] }),
+    ]);
+    expect(s.open('deliver').map((i) => i.act)).toMatchObject([
+      { delivery: { how: 'event', assetKey: 's3://a', dagIds: ['b', 'c'] } },
+    ]);
   });
 
   test('a run of its own where another reader already had the event', () => {
@@ -117,7 +125,9 @@ describe('compensation', () => {
   test('an AND stays an AND: no run of its own while another asset is missing', () => {
     const s = new Scenario(['a>b']).contained('a');
     const both: AssetCondition = { all: [{ uri: 's3://a' }, { uri: 's3://x' }] };
-    releasedWith(s, [conditioned('b', both, [missedAsset('s3://a', { otherReaders: ['z'] }), missedAsset('s3://x', { events: 0 })])]);
+    releasedWith(s, [
+      conditioned('b', both, [missedAsset('s3://a', { otherReaders: ['z'] }), missedAsset('s3://x', { events: 0 })]),
+    ]);
     expect(s.acts()).toEqual([]);
     expect(s.incident().deliveries[0]).toMatchObject({ how: 'not_delivered' });
   });
@@ -141,9 +151,15 @@ describe('compensation', () => {
 
   test('a DAG fed by another released DAG waits for that run', () => {
     const s = new Scenario(['a>b', 'b>c']).contained('a');
-    releasedWith(s, [missed('b', { missedAssets: [missedAsset('s3://a')] }), missed('c', { missedAssets: [missedAsset('s3://b')] })]);
+    releasedWith(s, [
+      missed('b', { missedAssets: [missedAsset('s3://a')] }),
+      missed('c', { missedAssets: [missedAsset('s3://b')] }),
+    ]);
     expect(s.acts()).toEqual(['deliver event']);
-    expect(s.incident().deliveries).toMatchObject([{ dagId: 'b', how: 'event' }, { dagId: 'c', how: 'fed_by' }]);
+    expect(s.incident().deliveries).toMatchObject([
+      { dagId: 'b', how: 'event' },
+      { dagId: 'c', how: 'fed_by' },
+    ]);
   });
 
   test('a released DAG that never runs is named, not waited for without end', () => {

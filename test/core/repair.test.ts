@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { ann, clearStep, missed, missedAsset, rita, run, Scenario, vera } from './scenario.ts';
 
 const RERUN = '2026-11-21T06:10:00.000Z';
-const healed = (dagId: string, runId = 'r1') => run(dagId, runId, { state: 'success', startDate: RERUN, endDate: '2026-11-21T06:11:00.000Z' });
+const healed = (dagId: string, runId = 'r1') =>
+  run(dagId, runId, { state: 'success', startDate: RERUN, endDate: '2026-11-21T06:11:00.000Z' });
 
 function proposed(policy = {}, edges = ['a>b', 'b>c']): Scenario {
   const s = new Scenario(edges, { policy }).contained('a');
@@ -47,17 +48,29 @@ describe('from fixed to resolved', () => {
     s.sees({ runs: [healed('a')] });
     s.releasePlanned([missed('b', { missedAssets: [missedAsset('s3://a')] }), missed('c')]);
     const [first] = s.open('unpause_dag');
-    s.when({ type: 'outcome', intentId: first?.id ?? '', outcome: { result: 'done', facts: { kind: 'unpause_dag', found: { was: 'unpaused_by_us' } } } });
+    s.when({
+      type: 'outcome',
+      intentId: first?.id ?? '',
+      outcome: { result: 'done', facts: { kind: 'unpause_dag', found: { was: 'unpaused_by_us' } } },
+    });
     expect(s.acts()).toEqual(['unpause c']);
   });
 });
 
 describe('approval', () => {
-  const yes = (s: Scenario, digest = s.repair().digest ?? '') => () => s.person(ann, { kind: 'approve', repairId: 'rep-1', digest, comment: null });
+  const yes =
+    (s: Scenario, digest = s.repair().digest ?? '') =>
+    () =>
+      s.person(ann, { kind: 'approve', repairId: 'rep-1', digest, comment: null });
 
   test('of another digest is a conflict that names the difference, and changes nothing', () => {
     const s = proposed();
-    expect(yes(s, 'f'.repeat(64))).toThrow(expect.objectContaining({ kind: 'conflict', detail: expect.objectContaining({ reason: 'digest_mismatch', difference: expect.any(Array) }) }));
+    expect(yes(s, 'f'.repeat(64))).toThrow(
+      expect.objectContaining({
+        kind: 'conflict',
+        detail: expect.objectContaining({ reason: 'digest_mismatch', difference: expect.any(Array) }),
+      }),
+    );
     expect(s.repair().state).toBe('proposed');
   });
 
@@ -77,13 +90,16 @@ describe('approval', () => {
   test('by a viewer or a responder is forbidden', () => {
     const s = proposed();
     for (const who of [vera, rita]) {
-      expect(() => s.person(who, { kind: 'approve', repairId: 'rep-1', digest: s.repair().digest ?? '', comment: null })).toThrow(expect.objectContaining({ kind: 'forbidden' }));
+      expect(() => s.person(who, { kind: 'approve', repairId: 'rep-1', digest: s.repair().digest ?? '', comment: null })).toThrow(
+        expect.objectContaining({ kind: 'forbidden' }),
+      );
     }
   });
 
   const self = { ...ann, name: 'rita' };
   test('by the person who marked it fixed is forbidden, unless the policy allows it, and then it is said', () => {
-    const approve = (s: Scenario) => () => s.person(self, { kind: 'approve', repairId: 'rep-1', digest: s.repair().digest ?? '', comment: null });
+    const approve = (s: Scenario) => () =>
+      s.person(self, { kind: 'approve', repairId: 'rep-1', digest: s.repair().digest ?? '', comment: null });
     expect(approve(proposed())).toThrow(expect.objectContaining({ kind: 'forbidden', detail: { reason: 'self_approval' } }));
     const lax = proposed({ repair: { allowSelfApproval: true } });
     approve(lax)();
@@ -92,7 +108,9 @@ describe('approval', () => {
 
   test('after its time is refused, and the plan lapses', () => {
     const s = proposed().later(1_800_000);
-    expect(yes(s)).toThrow(expect.objectContaining({ kind: 'conflict', detail: expect.objectContaining({ reason: 'approval_expired' }) }));
+    expect(yes(s)).toThrow(
+      expect.objectContaining({ kind: 'conflict', detail: expect.objectContaining({ reason: 'approval_expired' }) }),
+    );
     s.when({ type: 'tick' });
     expect(s.repair()).toMatchObject({ state: 'lapsed', stateReason: { code: 'approval_expired' } });
   });
@@ -108,7 +126,10 @@ describe('approval', () => {
     const s = proposed();
     yes(s)();
     s.planned({ steps: [] });
-    expect(s.repair()).toMatchObject({ state: 'lapsed', stateReason: { code: 'plan_changed', detail: { what: expect.stringContaining('no longer runs: a r1') } } });
+    expect(s.repair()).toMatchObject({
+      state: 'lapsed',
+      stateReason: { code: 'plan_changed', detail: { what: expect.stringContaining('no longer runs: a r1') } },
+    });
     expect(s.acts()).toEqual([]);
     expect(s.incident().status).toBe('contained');
   });
@@ -157,7 +178,9 @@ describe('the fix was none', () => {
 });
 
 describe('a range', () => {
-  const steps = ['r1', 'r2', 'r3'].map((id, i) => clearStep('a', id, i + 1, { wave: i === 0 ? 0 : 1, stage: i === 0 ? 'canary' : 'rest' }));
+  const steps = ['r1', 'r2', 'r3'].map((id, i) =>
+    clearStep('a', id, i + 1, { wave: i === 0 ? 0 : 1, stage: i === 0 ? 'canary' : 'rest' }),
+  );
   function ranged(): Scenario {
     const s = new Scenario(['a>b']).contained('a', 'r1');
     s.fails('a', 'r2');
@@ -197,7 +220,10 @@ describe('a range', () => {
     }
     s.sees({ runs: [healed('a', 'r2'), healed('a', 'r3')] });
     expect(s.repair().state).toBe('succeeded');
-    expect(s.incident()).toMatchObject({ status: 'contained', statusReason: { detail: { what: expect.stringContaining('r4') } } });
+    expect(s.incident()).toMatchObject({
+      status: 'contained',
+      statusReason: { detail: { what: expect.stringContaining('r4') } },
+    });
     expect(s.holds()).toEqual({ b: 'held' });
   });
 });
@@ -247,8 +273,12 @@ describe('without a repair of ours', () => {
 describe('a person decides', () => {
   test('release before verification needs the role and a reason', () => {
     const s = new Scenario(['a>b']).contained('a');
-    expect(() => s.person(rita, { kind: 'release', incidentId: 'inc-1', comment: 'x' })).toThrow(expect.objectContaining({ kind: 'forbidden' }));
-    expect(() => s.person(ann, { kind: 'release', incidentId: 'inc-1', comment: ' ' })).toThrow(expect.objectContaining({ kind: 'invalid' }));
+    expect(() => s.person(rita, { kind: 'release', incidentId: 'inc-1', comment: 'x' })).toThrow(
+      expect.objectContaining({ kind: 'forbidden' }),
+    );
+    expect(() => s.person(ann, { kind: 'release', incidentId: 'inc-1', comment: ' ' })).toThrow(
+      expect.objectContaining({ kind: 'invalid' }),
+    );
     s.person(ann, { kind: 'release', incidentId: 'inc-1', comment: 'the report is needed now' });
     s.releasePlanned([missed('b')]);
     expect(s.acts()).toEqual(['unpause b']);

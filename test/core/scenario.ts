@@ -4,7 +4,16 @@
  */
 import { decide } from '../../src/core/decide.ts';
 import { type Decision, dagKey, EMPTY_STATE, type State } from '../../src/core/draft.ts';
-import type { DomainEvent, MissedFacts, Observation, OutcomeFacts, Person, PersonAct, PlanFacts, Survey } from '../../src/core/events.ts';
+import type {
+  DomainEvent,
+  MissedFacts,
+  Observation,
+  OutcomeFacts,
+  Person,
+  PersonAct,
+  PlanFacts,
+  Survey,
+} from '../../src/core/events.ts';
 import type { DagFacts, LineageEdge, RunFacts } from '../../src/core/facts.ts';
 import type { Hold } from '../../src/core/hold.ts';
 import type { Incident } from '../../src/core/incident.ts';
@@ -19,10 +28,24 @@ export const START = '2026-11-21T06:00:00.000Z';
 export const POLICY: Policy = {
   mode: 'armed',
   watch: { dags: ['*'], ignoreDags: [], ignoreTags: [], ignoreRunTypes: [] },
-  hold: { at: 'task_failure', maxDags: 50, maxDepth: 20, maxShare: 0.5, protectedDags: [], pauseFailingDag: false, reviewAfterMs: 86_400_000 },
+  hold: {
+    at: 'task_failure',
+    maxDags: 50,
+    maxDepth: 20,
+    maxShare: 0.5,
+    protectedDags: [],
+    pauseFailingDag: false,
+    reviewAfterMs: 86_400_000,
+  },
   platform: { massFailureDags: 20, windowMs: 60_000 },
   release: { mode: 'automatic', withoutAuditLog: 'ask', missedIntervals: 'as_airflow' },
-  repair: { approvalExpiresMs: 1_800_000, allowSelfApproval: false, maxActiveRuns: 3, latestHeals: false, stuckAfterMs: 21_600_000 },
+  repair: {
+    approvalExpiresMs: 1_800_000,
+    allowSelfApproval: false,
+    maxActiveRuns: 3,
+    latestHeals: false,
+    stuckAfterMs: 21_600_000,
+  },
   verify: { requirePerson: false },
   monitor: { reopenWithinMs: 86_400_000, settleWithinMs: 1_800_000 },
   channels: [{ id: 'chat', events: ['opened', 'held', 'approval', 'failed', 'resolved', 'attention'] }],
@@ -191,21 +214,39 @@ export class Scenario {
     return this.when({ type: 'person', actor, act });
   }
   sees(seen: Partial<Observation>): Decision {
-    return this.when({ type: 'observed', airflow: 'prod', seen: { runs: [], goneRuns: [], paused: [], tasks: [], releasedRuns: [], ...seen } });
+    return this.when({
+      type: 'observed',
+      airflow: 'prod',
+      seen: { runs: [], goneRuns: [], paused: [], tasks: [], releasedRuns: [], ...seen },
+    });
   }
 
   open(kind?: IntentKind): Intent[] {
-    return this.state.intents.filter((i) => (i.state === 'planned' || i.state === 'unknown') && (kind === undefined || i.act.kind === kind));
+    return this.state.intents.filter(
+      (i) => (i.state === 'planned' || i.state === 'unknown') && (kind === undefined || i.act.kind === kind),
+    );
   }
   /** Airflow does what the open intents of this kind ask for. */
   answer(kind: IntentKind, facts: OutcomeFacts | ((i: Intent) => OutcomeFacts)): void {
     for (const i of this.open(kind)) {
-      this.when({ type: 'outcome', intentId: i.id, outcome: { result: 'done', facts: typeof facts === 'function' ? facts(i) : facts } });
+      this.when({
+        type: 'outcome',
+        intentId: i.id,
+        outcome: { result: 'done', facts: typeof facts === 'function' ? facts(i) : facts },
+      });
     }
   }
 
   surveyed(change: Partial<Survey> = {}): this {
-    const survey: Survey = { taskGraph: null, tasks: [], run: null, dags: [...this.#dags.values()], auditCursor: 7, auditGap: null, ...change };
+    const survey: Survey = {
+      taskGraph: null,
+      tasks: [],
+      run: null,
+      dags: [...this.#dags.values()],
+      auditCursor: 7,
+      auditGap: null,
+      ...change,
+    };
     this.answer('survey', { kind: 'survey', survey });
     return this;
   }
@@ -260,7 +301,9 @@ export class Scenario {
   }
   /** `{ b: 'held', c: 'foreign' }` of one incident. */
   holds(incident = 0): Record<string, string> {
-    return Object.fromEntries(this.state.holds.filter((h) => h.incidentId === this.incident(incident).id).map((h) => [h.dagId, h.state]));
+    return Object.fromEntries(
+      this.state.holds.filter((h) => h.incidentId === this.incident(incident).id).map((h) => [h.dagId, h.state]),
+    );
   }
   spared(incident = 0): Record<string, string> {
     return Object.fromEntries(this.incident(incident).spared.map((d) => [d.dagId, d.reason.code]));

@@ -33,7 +33,14 @@ function evaluate(events: readonly DomainEvent[], rows: number[] = [], then?: ()
   });
 }
 const fails = (dagId: string): DomainEvent => ({ type: 'signal', signal: taskFailed(dagId) });
-const callback = (webhookId: string, quarantine: string | null = null) => ({ airflow: 'prod', webhookId, body: '{}', receivedAt: START, quarantine, dedupeKey: null });
+const callback = (webhookId: string, quarantine: string | null = null) => ({
+  airflow: 'prod',
+  webhookId,
+  body: '{}',
+  receivedAt: START,
+  quarantine,
+  dedupeKey: null,
+});
 
 describe('what is answered is on disk', () => {
   test('in WAL mode', () => {
@@ -128,7 +135,9 @@ describe('intents', () => {
     expect(claimed).toMatchObject([{ settle: false, intent: { act: { kind: 'survey' }, attempts: 1 } }]);
     expect((await store.claim(START, SURVEYS, NONE)).claimed).toEqual([]);
     const peek = new Database(file(), { readonly: true });
-    expect(peek.prepare("select state, attempts from intents where kind = 'survey'").all()).toEqual([{ state: 'sending', attempts: 1 }]);
+    expect(peek.prepare("select state, attempts from intents where kind = 'survey'").all()).toEqual([
+      { state: 'sending', attempts: 1 },
+    ]);
     peek.close();
   });
 

@@ -25,7 +25,12 @@ export interface ServiceOptions {
   readonly log?: Log;
 }
 
-const quiet: Log = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: (fields, message) => console.error(message, fields) };
+const quiet: Log = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: (fields, message) => console.error(message, fields),
+};
 
 /** What the tests read of the API's answers; everything else in them is checked against service.yaml elsewhere. */
 // biome-ignore lint/suspicious/noExplicitAny: answers are JSON whose shape the API tests check; stories read single fields of it.
@@ -86,7 +91,8 @@ function makeService(app: App, folder: string, temporary: boolean): Service {
     for (;;) {
       const found = await check();
       if (found !== false && found !== undefined && found !== null) return found;
-      if (performance.now() > end) throw new Error(`not in time: ${what}\n${JSON.stringify((await get('/v1/incidents')).incidents, null, 1)}`);
+      if (performance.now() > end)
+        throw new Error(`not in time: ${what}\n${JSON.stringify((await get('/v1/incidents')).incidents, null, 1)}`);
       await app.poll();
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
@@ -106,7 +112,12 @@ function makeService(app: App, folder: string, temporary: boolean): Service {
       const text = JSON.stringify(body);
       const at = String(Math.floor(Date.now() / 1000));
       const signature = createHmac('sha256', SECRET).update(`${id}.${at}.${text}`).digest('base64');
-      const headers = { 'content-type': 'application/json', 'webhook-id': id, 'webhook-timestamp': at, 'webhook-signature': `v1,${signature}` };
+      const headers = {
+        'content-type': 'application/json',
+        'webhook-id': id,
+        'webhook-timestamp': at,
+        'webhook-signature': `v1,${signature}`,
+      };
       const response = await fetch(`${app.url}/v1/callbacks/airflow/prod`, { method: 'POST', headers, body: text });
       return { status: response.status, body: await response.json().catch(() => null) };
     },

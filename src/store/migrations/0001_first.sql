@@ -116,8 +116,10 @@ create index inbox_open on inbox (n) where done = 0;
 
 -- Where the poll of each Airflow stands, in Airflow's own time.
 create table watermarks (
-  airflow text primary key,
-  since   text not null
+  airflow  text primary key,
+  since    text,
+  -- what failed before this is history: it was there before Firedamper was
+  baseline text not null
 ) strict;
 
 -- What the poll has already seen within its overlap.
