@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import threading
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
 from firedamper_airflow import sender, settings, transport
 from firedamper_airflow.sender import Sender
@@ -124,6 +126,21 @@ def test_a_resolver_that_hangs_costs_one_timeout(spool_dir: Path, monkeypatch: p
 def test_a_server_that_does_not_speak_tls(receiver: Receiver, spool_dir: Path) -> None:
     out = make(receiver.url.replace("http://", "https://"), spool_dir, FIREDAMPER_TIMEOUT="1")
     assert out.deliver(event()) == "spooled"
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_certificates_are_verified(
+    receiver: Receiver, spool_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trusted: bool
+) -> None:
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    receiver.server.socket = context.wrap_socket(receiver.server.socket, server_side=True)
+    (authority if trusted else trustme.CA()).cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    out = make(f"https://localhost:{receiver.port}", spool_dir)
+    assert out.deliver(event()) == ("sent" if trusted else "spooled")
+    assert len(receiver.requests) == (1 if trusted else 0)
 
 
 def test_proxies_of_the_environment_are_not_used(receiver: Receiver, spool_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:

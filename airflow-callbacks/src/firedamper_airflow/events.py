@@ -54,6 +54,7 @@ def from_context(kind: str, context: Mapping[str, Any], words: Mapping[str, Opti
         # 3.1.0 calls on_failure_callback for a task that will be tried again (#56942).
         kind = "task_retry" if state == "up_for_retry" else kind
         event = _from_task(kind, ti, _item(context, "exception"), run, _item(context, "dag"))
+        event["log_url"] = _cap(_read(ti, "log_url"), "log_url")
         event["dag_id"] = (
             event["dag_id"] or _id(_read(run, "dag_id"), "dag_id") or _id(_read(_item(context, "dag"), "dag_id"), "dag_id")
         )
@@ -69,10 +70,10 @@ def from_task_instance(ti: Any, error: Any, *, careful: bool) -> Event:
     """From what a listener is given. ``careful``: in a process that goes on (scheduler, API server), where following a relation or a
     computed link would query the database inside Airflow's own transaction."""
     kind = "task_failed" if is_final(ti) else "task_retry"
-    run = _loaded(ti, "dag_run") or _read(_read(ti, "_ti_context_from_server"), "dag_run")
+    run = _read(ti, "dag_run") or _read(_read(ti, "_ti_context_from_server"), "dag_run")
     event = _from_task(kind, ti, error, run, None)
-    if careful:
-        event["log_url"] = None
+    # In 2.x the link is a property that follows the relation to the run.
+    event["log_url"] = None if careful else _cap(_read(ti, "log_url"), "log_url")
     event["source"] = "listener"
     return event
 
@@ -91,7 +92,7 @@ def is_final(ti: Any) -> bool:
     if state == "up_for_retry":
         return False
     if state == "running":
-        tries, allowed = _number(_read(ti, "try_number")), _number(_read(ti, "max_tries"))
+        tries, allowed = _try_number(ti), _number(_read(ti, "max_tries"))
         return tries is None or allowed is None or tries > allowed
     return True
 
@@ -118,7 +119,7 @@ def _common(kind: str) -> Event:
 
 
 def _from_task(kind: str, ti: Any, error: Any, run: Any, dag: Any) -> Event:
-    task = _loaded(ti, "task")
+    task = _read(ti, "task")
     map_index = _number(_read(ti, "map_index"))
     return {
         **_common(kind),
@@ -133,7 +134,7 @@ def _from_task(kind: str, ti: Any, error: Any, run: Any, dag: Any) -> Event:
         "dag_tags": _tags(dag or _read(task, "dag")),
         "exception": _exception(error),
         "reason": None,
-        "log_url": _cap(_read(ti, "log_url"), "log_url"),
+        "log_url": None,
         **_run_facts(run),
     }
 
@@ -148,9 +149,9 @@ def _from_run(kind: str, run: Any, reason: Any, context: Mapping[str, Any]) -> E
         "map_index": -1,
         "try_number": None,
         "max_tries": None,
-        "state": _cap(_state(run), "state"),
+        "state": _cap(_state(run) or _text(_plain(_read(run, "_state"))), "state"),  # the row's column is behind a synonym
         "operator": None,
-        "dag_tags": _tags(dag or _loaded(run, "dag")),
+        "dag_tags": _tags(dag or _read(run, "dag")),
         "exception": None,
         "reason": _cap(reason, "reason"),
         "log_url": None,
@@ -206,13 +207,6 @@ def _read(thing: Any, name: str) -> Any:
         return None
 
 
-def _loaded(thing: Any, name: str) -> Any:
-    """Like ``_read``, but never a property: relations."""
-    if is_orm(thing):
-        return thing.__dict__.get(name)
-    return _read(thing, name)
-
-
 def _state(thing: Any) -> str:
     return _text(_plain(_read(thing, "state")))
 
@@ -232,13 +226,14 @@ def _number(value: Any) -> Optional[int]:
 
 
 def _try_number(ti: Any) -> Optional[int]:
-    # Before 2.10 the property is one too high once the task has ended (2.9.3: 2 on the first failure); the column is right.
+    # Before 2.10 try_number is a hybrid property, one too high once the task has ended (2.9.3: 2 on the first failure); the column
+    # below it is right.
     number = _number(ti.__dict__.get("_try_number")) if is_orm(ti) else None
     return _number(_read(ti, "try_number")) if number is None else number
 
 
 def _tags(dag: Any) -> list[str]:
-    tags = _loaded(dag, "tags")
+    tags = _read(dag, "tags")
     if tags is None or isinstance(tags, str):
         return []
     try:
