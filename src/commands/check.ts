@@ -78,7 +78,7 @@ function asText(
     ...reports.flatMap((report) => [...reportText(config, report), '']),
     ...own.map((f) => `${MARKS[f.level]} ${f.text}`),
     ...reports.flatMap((report) => (roles || lacksRights(report) ? [...recipeText(report), ''] : [])),
-    `${VERDICTS[verdict]}${verdict === 0 || roles || reports.some(lacksRights) ? '' : ' (firedamper check --roles prints how to make an account with every right)'}`,
+    VERDICTS[verdict],
   ];
 }
 

@@ -257,7 +257,7 @@ test('what Airflow says cannot move the cursor of a terminal', async () => {
 test('where a right is missing, the commands for an account that has it are printed; --roles prints them always', async () => {
   const lacking = await check({ rights: rights({ read_audit_log: 'no' }) });
   expect(lacking.text).toContain(
-    'airflow roles add-perms Firedamper -a can_read -r Website DAGs "DAG Runs" "Task Instances" Assets',
+    'airflow roles add-perms Firedamper -a can_read -r Website DAGs "DAG Runs" "Task Instances" "DAG Dependencies" "Audit Logs" Assets',
   );
   expect((await check({}, { roles: true })).text).toContain('SIMPLE_AUTH_MANAGER_USERS="admin:admin,firedamper:op"');
 });
