@@ -4,6 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
+import cron from 'node-cron';
 import type { AirflowClient } from './airflow/client.ts';
 import { createAirflowClient } from './airflow/connect.ts';
 import { createAnnouncer } from './announce.ts';
@@ -20,7 +21,7 @@ import { createCallbackIntake } from './intake/callbacks.ts';
 import { createPoller, type Poller } from './intake/poller.ts';
 import { createMetrics } from './metrics.ts';
 import { createResponder } from './respond.ts';
-import { openStore } from './store/store.ts';
+import { openStore, type Store } from './store/store.ts';
 import { createWorld } from './world.ts';
 
 export interface App {
@@ -43,6 +44,8 @@ export interface AppOptions {
 }
 
 const SHUTDOWN_MS = 10_000;
+/** No Airflow can be called so: ids hold no brackets. */
+const DECLARED = '(configuration)';
 
 /* biome-ignore lint/complexity/noExcessiveLinesPerFunction: the wiring is deliberately one straight-line function. */
 export async function startApp(options: AppOptions): Promise<App> {
@@ -58,7 +61,11 @@ export async function startApp(options: AppOptions): Promise<App> {
   const world = createWorld(config.edges);
   const facts = await store.loadFacts();
   for (const [airflow, dags] of facts.dags) world.setDags(airflow, dags);
+  facts.lineage.delete(DECLARED);
   for (const lineage of facts.lineage.values()) world.setLineage(lineage);
+  // The pages draw declared links too, and read them where they read all others.
+  const seenAt = new Date(now()).toISOString();
+  await store.saveFacts(DECLARED, 'lineage', { airflow: DECLARED, edges: config.edges, gaps: [], seenAt }, seenAt);
 
   const clients = new Map<string, AirflowClient>();
   for (const a of config.airflows) {
@@ -154,6 +161,11 @@ export async function startApp(options: AppOptions): Promise<App> {
   });
   const { port } = http.server.address() as AddressInfo;
 
+  const retention = cron.schedule('17 3 * * *', () => forgetOld(store, now).catch((e: unknown) => onError(e, 'retention')), {
+    timezone: 'UTC',
+    noOverlap: true,
+  });
+
   // What the last stop left is settled before anything new: unknown acts first read Airflow, stored callbacks go through respond.
   worker.wake();
   intake.wake();
@@ -164,6 +176,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     poll: async () => void (await Promise.all([...pollers.values()].map((p) => p.poll()))),
     close: async () => {
       closing = true;
+      await retention.destroy();
       const hard = setTimeout(() => process.exit(1), SHUTDOWN_MS);
       hard.unref();
       await http.close();
@@ -175,4 +188,13 @@ export async function startApp(options: AppOptions): Promise<App> {
       clearTimeout(hard);
     },
   };
+}
+
+/** Callbacks are kept longer than any sender's spool, so that a late repeat is still a duplicate. */
+const KEEP_CALLBACKS_MS = 30 * 86_400_000;
+const AT_ONCE = 500;
+
+async function forgetOld(store: Store, now: () => number): Promise<void> {
+  const before = new Date(now() - KEEP_CALLBACKS_MS).toISOString();
+  while ((await store.forgetCallbacks(before, AT_ONCE)) === AT_ONCE);
 }

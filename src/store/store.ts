@@ -5,17 +5,18 @@
 import type { Transaction } from 'kysely';
 import type { Decision, State } from '../core/draft.ts';
 import type { DomainEvent } from '../core/events.ts';
-import type { DagFacts, Instant, Lineage } from '../core/facts.ts';
+import type { Instant } from '../core/facts.ts';
 import type { Intent, IntentKind } from '../core/intent.ts';
 import * as codec from './codec.ts';
 import { openDatabase } from './database.ts';
 import { createInbox, type Inbox } from './inbox.ts';
+import { createPollMemory, type PollMemory } from './pollMemory.ts';
 import { createReadModels } from './queries.ts';
 import type { ReadModels } from './readModels.ts';
 import { loadState, saveDecision } from './state.ts';
 import type { Tables } from './tables.ts';
 
-export interface Store {
+export interface Store extends PollMemory {
   /** Load, decide, save in one transaction; `inboxDone` rows are marked in the same one. A throwing `decide` rolls everything back. */
   evaluate(
     events: readonly DomainEvent[],
@@ -37,16 +38,8 @@ export interface Store {
   /** Snapshot of everything live, for watch lists and effects. */
   snapshot(): Promise<State>;
   readonly inbox: Inbox;
-  watermark(airflow: string): Promise<Instant | null>;
-  /** Failures before this are history; '' where the first poll has not set it. */
-  baseline(airflow: string): Promise<Instant>;
-  setBaseline(airflow: string, at: Instant): Promise<void>;
-  /** Moves the watermark and remembers what was seen, after the signals are in. */
-  polled(airflow: string, since: Instant, seen: readonly string[], forgetBefore: Instant): Promise<void>;
-  /** Those of the keys that were seen before. */
-  seen(airflow: string, keys: readonly string[]): Promise<ReadonlySet<string>>;
-  saveFacts(airflow: string, kind: 'dags' | 'lineage', value: readonly DagFacts[] | Lineage, readAt: Instant): Promise<void>;
-  loadFacts(): Promise<{ dags: Map<string, DagFacts[]>; lineage: Map<string, Lineage> }>;
+  /** Deletes callbacks that went through respond and are older than this, at most `limit` in one transaction; answers how many. */
+  forgetCallbacks(before: Instant, limit: number): Promise<number>;
   readonly read: ReadModels;
   close(): Promise<void>;
 }
@@ -94,46 +87,19 @@ export async function openStore(path: string): Promise<Store> {
       }),
     snapshot: () => transaction((trx) => loadState(trx, [], '9999')),
     inbox: createInbox(transaction),
-    watermark: (airflow) =>
+    ...createPollMemory(transaction, read),
+    forgetCallbacks: (before, limit) =>
       transaction(async (trx) => {
-        const row = await trx.selectFrom('watermarks').select('since').where('airflow', '=', airflow).executeTakeFirst();
-        return row?.since ?? null;
+        const old = trx
+          .selectFrom('inbox')
+          .select('n')
+          .where('done', '=', 1)
+          .where('received_at', '<', before)
+          .orderBy('n')
+          .limit(limit);
+        const result = await trx.deleteFrom('inbox').where('n', 'in', old).executeTakeFirst();
+        return Number(result.numDeletedRows);
       }),
-    baseline: (airflow) =>
-      transaction(async (trx) => {
-        const row = await trx.selectFrom('watermarks').select('baseline').where('airflow', '=', airflow).executeTakeFirst();
-        return row?.baseline ?? '';
-      }),
-    setBaseline: (airflow, at) =>
-      transaction(async (trx) => {
-        await trx
-          .insertInto('watermarks')
-          .values({ airflow, since: null, baseline: at })
-          .onConflict((c) => c.column('airflow').doNothing())
-          .execute();
-      }),
-    polled: (airflow, since, seen, forgetBefore) => transaction((trx) => polled(trx, airflow, since, seen, forgetBefore)),
-    seen: (airflow, keys) =>
-      transaction(async (trx) => {
-        if (keys.length === 0) return new Set<string>();
-        const rows = await trx.selectFrom('seen').select('key').where('airflow', '=', airflow).where('key', 'in', keys).execute();
-        return new Set(rows.map((r) => r.key));
-      }),
-    saveFacts: (airflow, kind, value, readAt) =>
-      transaction(async (trx) => {
-        const row = { airflow, kind, read_at: readAt, doc: JSON.stringify(value) };
-        await trx
-          .insertInto('facts')
-          .values(row)
-          .onConflict((c) => c.columns(['airflow', 'kind']).doUpdateSet(row))
-          .execute();
-      }),
-    loadFacts: async () => {
-      const rows = await read.selectFrom('facts').selectAll().execute();
-      const dags = new Map(rows.filter((r) => r.kind === 'dags').map((r) => [r.airflow, JSON.parse(r.doc) as DagFacts[]]));
-      const lineage = new Map(rows.filter((r) => r.kind === 'lineage').map((r) => [r.airflow, JSON.parse(r.doc) as Lineage]));
-      return { dags, lineage };
-    },
     read: createReadModels(read),
     close: async () => {
       await tail;
@@ -182,25 +148,4 @@ async function claim(
     settle: row.state === 'unknown',
   }));
   return { claimed, nextDue };
-}
-
-async function polled(
-  trx: Transaction<Tables>,
-  airflow: string,
-  since: Instant,
-  seen: readonly string[],
-  forgetBefore: Instant,
-): Promise<void> {
-  await trx
-    .insertInto('watermarks')
-    .values({ airflow, since, baseline: since })
-    .onConflict((c) => c.column('airflow').doUpdateSet({ since }))
-    .execute();
-  for (const key of seen)
-    await trx
-      .insertInto('seen')
-      .values({ airflow, key, seen_at: since })
-      .onConflict((c) => c.columns(['airflow', 'key']).doNothing())
-      .execute();
-  await trx.deleteFrom('seen').where('airflow', '=', airflow).where('seen_at', '<', forgetBefore).execute();
 }

@@ -76,6 +76,15 @@ describe('what is answered is on disk', () => {
   });
 });
 
+test('callbacks that are taken up and old are forgotten, others stay', async () => {
+  await store.inbox.accept(callback('old'));
+  await store.inbox.accept(callback('open'));
+  await store.inbox.finish(1);
+  expect(await store.forgetCallbacks(START, 10)).toBe(0);
+  expect(await store.forgetCallbacks('2027-01-01T00:00:00.000Z', 10)).toBe(1);
+  expect((await store.inbox.pending(10)).map((r) => r.webhookId)).toEqual(['open']);
+});
+
 describe('one evaluation, one transaction', () => {
   test('incident, history, intents and the inbox row are one', async () => {
     await store.inbox.accept(callback('w1'));

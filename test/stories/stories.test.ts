@@ -4,7 +4,7 @@
  */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { type DagSpec, type FakeAirflow, startFakeAirflow } from '../support/fakeAirflow/index.ts';
 import { type Json, type Name, type Service, startService } from '../support/service.ts';
 
@@ -27,7 +27,7 @@ type Happening =
 
 const here = import.meta.dirname;
 const open: { fake: FakeAirflow; service: Service }[] = [];
-afterEach(async () => {
+afterAll(async () => {
   for (const { fake, service } of open.splice(0)) {
     await service.stop();
     await fake.close();
@@ -35,7 +35,7 @@ afterEach(async () => {
 });
 
 const stories = readdirSync(here, { withFileTypes: true }).filter((d) => d.isDirectory());
-describe.each(stories.map((d) => d.name))('%s', (name) => {
+describe.concurrent.each(stories.map((d) => d.name))('%s', (name) => {
   const story = JSON.parse(readFileSync(join(here, name, '_story.json'), 'utf8')) as Story;
   test.each([3, 2] as const)('on Airflow %i', async (generation) => {
     const fake = await startFakeAirflow({ generation, autoRun: true });
