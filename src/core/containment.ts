@@ -4,7 +4,7 @@
  */
 import { addMs, type Draft, dagKey } from './draft.ts';
 import type { PauseFound, Survey } from './events.ts';
-import type { DagFacts, DagRef, LineageGap } from './facts.ts';
+import type { DagFacts, DagRef, LineageGap, RunFacts } from './facts.ts';
 import { anyGlob } from './glob.ts';
 import type { Hold } from './hold.ts';
 import type { Incident, Spared } from './incident.ts';
@@ -13,6 +13,8 @@ import { affectedTasks, blocksRepair, describePath, type Reached, walk } from '.
 import { releaseNow } from './ownership.ts';
 import { type Reason, reason } from './reason.ts';
 import { setStatus } from './status.ts';
+import { AIRFLOW } from './timeline.ts';
+import { allWhole, verify } from './verification.ts';
 
 /** Asks for the facts that containment needs. One survey at a time: a failure heard meanwhile is in the next one. */
 export function requestSurvey(draft: Draft, incidentId: string): void {
@@ -28,6 +30,7 @@ export function contain(draft: Draft, incidentId: string, survey: Survey): void 
   if (!incident || isOver(incident.status) || incident.releasing) return;
   const again = draft.pending((a) => a.kind === 'survey' && a.incidentId === incidentId);
   draft.patchIncident(incidentId, { surveyPending: again, runs: withSurveyed(incident, survey) });
+  if (survey.run?.state === 'success') return endedWell(draft, incidentId, survey.run);
   const failed = draft
     .incident(incidentId)
     .runs.filter((r) => r.role === 'cause' && r.state !== 'healed')
@@ -49,6 +52,21 @@ export function contain(draft: Draft, incidentId: string, survey: Survey): void 
   tellSpared(draft, incident, spared);
   tellGaps(draft, incident, survey);
   settleContainment(draft, incidentId);
+}
+
+/**
+ * The signal came late (a spooled callback, say), or the run ended well by its trigger rules before we looked: success is final, nothing is held
+ * for it. `running` would prove nothing, the callback comes before REST shows the failure.
+ */
+function endedWell(draft: Draft, incidentId: string, run: RunFacts): void {
+  const incident = draft.incident(incidentId);
+  const runs = incident.runs.map((r) =>
+    r.dagId === run.dagId && r.runId === run.runId ? { ...r, state: 'succeeded' as const } : r,
+  );
+  draft.patchIncident(incidentId, { runs });
+  draft.tell(incidentId, 'run.succeeded', `${run.dagId} ${run.runId}`, reason('run_succeeded_anyway'), AIRFLOW);
+  if (allWhole(draft.incident(incidentId))) verify(draft, incidentId, reason('run_succeeded_anyway'));
+  else settleContainment(draft, incidentId);
 }
 
 /** What REST shows of the run completes what the signals told; an early read may still lag behind the callback and adds nothing then. */

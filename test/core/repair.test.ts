@@ -248,6 +248,21 @@ describe('without a repair of ours', () => {
     expect(s.reasons('incident.verified')).toEqual(['run_succeeded_anyway']);
   });
 
+  test('a callback that comes late, when the run has long succeeded, holds nothing', () => {
+    const s = new Scenario(['a>b']);
+    s.fails('a');
+    s.surveyed({ run: run('a', 'r1', { state: 'success' }) });
+    expect(s.acts()).toEqual([]);
+    expect(s.incident()).toMatchObject({ status: 'resolved' });
+  });
+
+  test('a run that still shows as running proves nothing: held', () => {
+    const s = new Scenario(['a>b']);
+    s.fails('a');
+    s.surveyed({ run: run('a', 'r1', { state: 'running', endDate: null }) });
+    expect(s.acts()).toEqual(['pause b']);
+  });
+
   test('a later run heals only where the DAG rebuilds everything each time', () => {
     const later = run('a', 'r9', { state: 'success', startDate: '2026-11-21T07:00:00.000Z' });
     const strict = new Scenario(['a>b']).contained('a');
