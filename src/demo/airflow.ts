@@ -15,6 +15,8 @@ export interface StartOptions {
   /** Becomes AIRFLOW_HOME and is emptied first: database, logs, passwords. */
   readonly home: string;
   readonly dagsFolder: string;
+  /** Folders of the caller that are made, or emptied, once `home` is certainly not in use by anybody else. */
+  readonly emptied?: readonly string[];
   /** 0 or absent: a free one. */
   readonly port?: number;
   /** Added to the environment of every process, and so of every task. */

@@ -25,10 +25,11 @@ test('A fails, B and C are held, A is repaired, B and C go on exactly once each,
   expect(repair.steps.flatMap((step) => step.runs.flatMap((run) => run.tasks.map((task) => task.task_id)))).toEqual(['make']);
 
   const runA = await ranOnce(truth, 's01_a');
-  const runB = await ranOnce(truth, 's01_b');
-  const runC = await ranOnce(truth, 's01_c');
+  await ranOnce(truth, 's01_b');
+  await ranOnce(truth, 's01_c');
   expect(runA.runId).toBe(failed.runId);
-  expect(runA.end! <= runB.start! && runB.end! <= runC.start!, 'in the order of the data').toBe(true);
+  const worked = ['s01_a', 's01_b', 's01_c'].map((dagId) => truth.records(dagId)[0]!.at);
+  expect(worked, 'in the order of the data').toEqual([...worked].sort((a, b) => a - b));
   expect(await truth.runs('s01_z')).toEqual([]);
   for (const dagId of ['s01_a', 's01_b', 's01_c', 's01_z']) expect(await truth.isPaused(dagId)).toBe(false);
   expect(incident.holds.map((hold) => hold.state)).toEqual(['released', 'released']);

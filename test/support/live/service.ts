@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync, openSync, writeFileSync } from 'node:fs';
+import { mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { freePorts } from '../../../src/demo/lab.ts';
 import type { LabFacts } from './setup.ts';
-import { until } from './until.ts';
+import { Hopeless, until } from './until.ts';
 
 export interface ServiceOptions {
   /** Folder name, unique among the stories of one Airflow. */
@@ -74,7 +74,8 @@ export class Service {
     await until(
       `the service is ready (log: ${this.log})`,
       async () => {
-        if (!this.running) throw new Error(`it ended with ${this.#child?.exitCode ?? this.#child?.signalCode}; log: ${this.log}`);
+        if (!this.running)
+          throw new Hopeless(`the service ended at once; log: ${this.log}\n${readFileSync(this.log, 'utf8').slice(-1500)}`);
         return (await fetch(`${this.url}/readyz`)).ok;
       },
       { seconds: 45 },

@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { type AirflowVersion, ensureAirflow, startAirflow } from '../../../src/demo/lab.ts';
@@ -34,16 +33,17 @@ const DAYS_BACK = 12;
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const version = project.name as AirflowVersion;
   const root = join(PROJECT, '.firedamper');
-  const work = join(root, 'live', version);
+  const work = join(root, process.env.FIREDAMPER_LIVE_DIR ?? 'live', version);
   const onProgress = (line: string) => console.error(`[Airflow ${version}] ${line}`);
   const installation = await ensureAirflow({ version, root, callbacks: join(PROJECT, 'airflow-callbacks'), onProgress });
-  const folders = Object.fromEntries(['flags', 'records', 'services'].map((name) => [name, fresh(join(work, name))]));
+  const [flags, records, services] = ['flags', 'records', 'services'].map((name) => join(work, name)) as [string, string, string];
   const relay = await startRelay();
   const callbackSecret = `whsec_${randomBytes(32).toString('base64')}`;
   const start = new Date(Date.now() - DAYS_BACK * 86_400_000).toISOString().slice(0, 10);
   const airflow = await startAirflow({
     ...{ installation, onProgress, home: join(work, 'airflow') },
     dagsFolder: join(PROJECT, 'test', 'live', 'dags'),
+    emptied: [flags, records, services],
     serviceUsers: ['firedamper'],
     reparseSeconds: 60,
     parallelism: 8,
@@ -51,25 +51,17 @@ export default async function setup(project: TestProject): Promise<() => Promise
       FIREDAMPER_URL: relay.url,
       FIREDAMPER_SECRET: callbackSecret,
       FIREDAMPER_AIRFLOW: 'lab',
-      FIREDAMPER_LAB_FLAGS: folders.flags as string,
-      FIREDAMPER_LAB_RECORDS: folders.records as string,
+      FIREDAMPER_LAB_FLAGS: flags,
+      FIREDAMPER_LAB_RECORDS: records,
       FIREDAMPER_LAB_START: start,
     },
   });
   project.provide('lab', {
-    ...{ version, start, callbackSecret, url: airflow.url, users: airflow.users, relay: relay.url },
-    flags: folders.flags as string,
-    records: folders.records as string,
-    work: folders.services as string,
+    ...{ version, start, callbackSecret, flags, records, work: services },
+    ...{ url: airflow.url, users: airflow.users, relay: relay.url },
   });
   return async () => {
     await airflow.stop();
     await relay.close();
   };
-}
-
-function fresh(dir: string): string {
-  rmSync(dir, { recursive: true, force: true });
-  mkdirSync(dir, { recursive: true });
-  return dir;
 }

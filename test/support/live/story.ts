@@ -35,6 +35,7 @@ export function story(): Story {
     lab,
     truth,
     async serve(options) {
+      for (const prefix of options.prefixes) await truth.knownByPrefix(prefix); // so that the service's first look at Airflow shows them
       const service = await Service.start(lab, options);
       services.push(service);
       return { service, firedamper: new Firedamper(service) };

@@ -63,6 +63,16 @@ export class Truth {
     for (const dagId of dagIds) await until(`Airflow knows ${dagId}`, () => this.#get(`/dags/${enc(dagId)}`), { seconds: 90 });
   }
 
+  /** Waits until Airflow has read DAGs whose id begins so. */
+  async knownByPrefix(prefix: string): Promise<void> {
+    const look = async () => (await this.#get(`/dags?limit=100&dag_id_pattern=${enc(prefix)}`)).dags as Row[];
+    await until(
+      `Airflow knows DAGs ${prefix}_*`,
+      async () => (await look()).some((row) => String(row.dag_id).startsWith(`${prefix}_`)),
+      { seconds: 90 },
+    );
+  }
+
   /** All runs of the DAG, oldest first. */
   async runs(dagId: string): Promise<TrueRun[]> {
     const { dag_runs: rows } = await this.#get(

@@ -1,5 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
+/** Thrown by a question that can never be answered any more: ends the waiting at once. */
+export class Hopeless extends Error {}
+
 /**
  * Asks until the answer is neither null, undefined nor false, and answers it. On time-out the error says what was waited for and the last
  * thing that was seen, so that a red story can be understood from its message alone.
@@ -18,6 +21,7 @@ export async function until<T>(
       if (answer !== null && answer !== undefined && answer !== false) return answer;
       last = answer;
     } catch (error) {
+      if (error instanceof Hopeless) throw error;
       last = error;
     }
     if (performance.now() > end) break;
