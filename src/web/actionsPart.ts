@@ -92,7 +92,7 @@ export function nextPart(view: IncidentView, who: Who): Html {
   const { text, act } = next(view, who);
   const acknowledge =
     incident.acknowledgedBy === null && !isOver(incident.status) && may(who, 'responder')
-      ? html`<form class="inline" method="post" action="${incidentPath(incident.id)}/acknowledge"><button id="ack-go" class="plain">I look at it</button></form>`
+      ? html`<form class="inline" method="post" action="${incidentPath(incident.id)}/acknowledge"><button id="ack-go" class="plain">I am on it</button></form>`
       : '';
   return html`<section class="next" aria-labelledby="next-h" data-live="next"><h2 id="next-h">Next</h2><p class="lead">${text}</p>${act}${acknowledge}</section>`;
 }
@@ -138,9 +138,10 @@ function contained(incident: Incident, repair: Repair | undefined, who: Who, pla
       })
     : needs('responder', who, 'Marking it as fixed');
   const again = repair !== undefined && repair.state !== 'succeeded';
+  const holding = incident.status === 'open' ? 'Firedamper is holding what reads it. ' : '';
   const text = again
     ? 'The last repair did not end well. Mend the cause, then ask for a new plan.'
-    : 'Mend the cause, then say so here. The repair is planned at once and runs only after a yes.';
+    : `${holding}Mend the cause, then say so here. The repair is planned at once and runs only after a yes.`;
   return { text, act: fixed };
 }
 

@@ -189,7 +189,15 @@ const DONE = sample.view({
     reason: reason('released'),
     releasedAt: sample.at(18),
   })),
-  repairs: [{ ...RUNNING, state: 'succeeded', stateReason: reason('repair_succeeded'), endedAt: sample.at(17) }],
+  repairs: [
+    {
+      ...RUNNING,
+      steps: RUNNING.steps.map((s) => ({ ...s, state: 'succeeded' as const, progress: [] })),
+      state: 'succeeded',
+      stateReason: reason('repair_succeeded'),
+      endedAt: sample.at(17),
+    },
+  ],
 });
 
 const FAILED = sample.view({

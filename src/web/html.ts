@@ -24,7 +24,3 @@ function render(value: Value): string {
 
 const ESCAPES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
 const escaped = (text: string): string => text.replace(/[&<>"']/g, (character) => ESCAPES[character] ?? '');
-
-/** Puts something between parts. */
-export const between = (parts: readonly Value[], separator: Value): readonly Value[] =>
-  parts.flatMap((part, i) => (i === 0 ? [part] : [separator, part]));

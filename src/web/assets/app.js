@@ -10,6 +10,8 @@ const partsOf = (root) => new Map([...root.querySelectorAll('[data-live]')].map(
 /** What the server last sent for each part: compared with what it sends now, so that typing does not look like a change. */
 const sent = new Map([...partsOf(document)].map(([key, part]) => [key, part.outerHTML]));
 let failures = 0;
+/** Until then a changed plan cannot be approved, however often its part is exchanged meanwhile. */
+let readUntil = 0;
 
 async function refresh() {
   try {
@@ -41,7 +43,8 @@ function exchange(key, fresh) {
   old.replaceWith(part);
   restore(part, before);
   const digest = part.querySelector('input[name="digest"]');
-  if (digest !== null && before.digest !== null && digest.value !== before.digest) readAgain(part);
+  if (digest !== null && before.digest !== null && digest.value !== before.digest) readUntil = Date.now() + READ_AGAIN_MS;
+  if (Date.now() < readUntil) readAgain(part);
   dress(part);
 }
 
@@ -87,7 +90,7 @@ function readAgain(part) {
   setTimeout(() => {
     button.disabled = false;
     button.textContent = words;
-  }, READ_AGAIN_MS);
+  }, readUntil - Date.now());
 }
 
 function dress(root) {
