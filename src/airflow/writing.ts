@@ -4,7 +4,7 @@ import { AirflowError } from './client.ts';
 
 /** 2.x answers an id outside this set with a 500 page (2.11.2), so it is never sent. `[scheduler] allowed_run_id_pattern`, default. */
 export const checkRunId = (runId: string): void => {
-  if (/^[A-Za-z0-9_.~:+-]{1,250}$/.test(runId)) return;
+  if (/^[A-Za-z0-9_.~:+-]{1,250}$/.test(runId) && !/^[.~]+$/.test(runId)) return;
   throw new AirflowError('bad_id', `${JSON.stringify(runId.slice(0, 60).toWellFormed())} cannot be used as a run id`, {
     outcome: 'none',
     operation: 'POST /dags/{dag_id}/dagRuns',

@@ -1,0 +1,91 @@
+/** Lists: every page, whatever the cap; and the requests that they cost. */
+import { afterEach, expect, test } from 'vitest';
+import { allPages } from '../../src/airflow/pages.ts';
+import { Secret } from '../../src/config.ts';
+import { type FakeOptions, startFakeAirflow } from '../support/fakeAirflow/index.ts';
+import { clientOf } from './setup.ts';
+
+const closing: (() => Promise<unknown> | unknown)[] = [];
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close();
+});
+
+const start = async (options: FakeOptions) => {
+  const fake = await startFakeAirflow(options);
+  const client = clientOf({
+    url: fake.url,
+    auth: { kind: 'password', username: 'firedamper', password: new Secret('firedamper') },
+  });
+  closing.push(
+    () => fake.close(),
+    () => client.close(),
+  );
+  return { fake, client };
+};
+
+const since = new Date(0).toISOString();
+
+test.each([
+  [2, 100],
+  [2, 30],
+  [3, 100],
+  [3, 30],
+] as const)('generation %i with a page cap of %i: nothing is left out', async (generation, pageCap) => {
+  const { fake, client } = await start({ generation, pageCap });
+  for (let n = 0; n < 230; n++) fake.dag(`d${n}`, { tasks: { t: { outlets: [`x://${n}`] } } });
+  for (let n = 0; n < 130; n++) fake.failRun(`d${n}`, 't', { runId: `r${n}` });
+  expect(await client.listDags()).toHaveLength(230);
+  expect(await client.listAssets()).toHaveLength(230);
+  expect(await client.listFailedRuns(since)).toHaveLength(130);
+  expect(await client.listFailedRunsUpdated(since)).toHaveLength(130);
+  expect(await client.listFailedTasks(since)).toHaveLength(130);
+});
+
+test.each([2, 3] as const)(
+  'generation %i: an idle poll is one request for runs and one for tasks, however many DAGs there are',
+  async (generation) => {
+    const { fake, client } = await start({ generation });
+    for (let n = 0; n < 300; n++) fake.dag(`d${n}`, { tasks: { t: {} } });
+    await client.getDag('d0');
+    const before = fake.requests.length;
+    await client.listFailedRuns(new Date().toISOString());
+    await client.listFailedTasks(new Date().toISOString());
+    expect(fake.requests.length - before).toBe(2);
+  },
+);
+
+test.each([2, 3] as const)('generation %i: many events of one asset, oldest first, from a moment on', async (generation) => {
+  let now = Date.parse('2026-11-20T00:00:00Z');
+  const { fake, client } = await start({ generation, now: () => now });
+  fake.dag('A', { tasks: { t: { outlets: ['x://a', 'x://b'] } } });
+  for (let n = 0; n < 250; n++) {
+    now += 1_000;
+    fake.world.createEvent(n % 2 === 0 ? 'x://a' : 'x://b', null, {}, 'person');
+  }
+  const asset = (await client.listAssets()).find((one) => one.uri === 'x://a');
+  const all = await client.listAssetEvents(asset?.key ?? '', since);
+  expect(all.map((event) => event.id)).toEqual(Array.from({ length: 125 }, (_, n) => n * 2 + 1));
+  const late = await client.listAssetEvents(asset?.key ?? '', all[120]?.timestamp ?? '');
+  expect(late.map((event) => event.id)).toEqual([241, 243, 245, 247, 249]);
+});
+
+test('a wanted number is not exceeded, and pages of a smaller cap are put together', async () => {
+  const rows = Array.from({ length: 500 }, (_, n) => n);
+  const asked: number[] = [];
+  const page = async (limit: number, offset: number) => {
+    asked.push(offset);
+    return { rows: rows.slice(offset, offset + Math.min(limit, 40)), total: null };
+  };
+  // Without a total a short page has to be taken for the last one.
+  expect(await allPages(page, String, 30)).toHaveLength(30);
+  expect(await allPages(async (limit, offset) => ({ ...(await page(limit, offset)), total: 500 }), String, 130)).toEqual(
+    rows.slice(0, 130),
+  );
+});
+
+test('a row that slides onto the next page is there once', async () => {
+  const first = ['a', 'b', 'c'];
+  const pages = [first, ['c', 'd'], []];
+  const found = await allPages(async () => ({ rows: pages.shift() ?? [], total: 5 }), String);
+  expect(found).toEqual(['a', 'b', 'c', 'd']);
+});
