@@ -48,6 +48,38 @@ test('every route has a rule, and every rule a route', () => {
   expect(new Set(ruled).size).toBe(ruled.length);
 });
 
+test('looking needs a viewer, answering an incident a responder, deciding an approver; the pages are as strict as the API', () => {
+  const EXPECTED: Record<string, Role> = {
+    acknowledge: 'responder',
+    fixed: 'responder',
+    verify: 'responder',
+    incidents: 'responder',
+    signals: 'responder',
+    approve: 'approver',
+    reject: 'approver',
+    cancel: 'approver',
+    release: 'approver',
+    dismiss: 'approver',
+  };
+  for (const [method, path, need] of RULES) {
+    if (need === 'anyone' || need === 'sender') continue;
+    if (method === 'get') expect(need, path).toBe('viewer');
+    else if (method === 'patch') expect(need, path).toBe('responder');
+    else expect(need, path).toBe(EXPECTED[path.split('/').at(-1)!]);
+  }
+  expect(
+    RULES.filter(([, , need]) => need === 'anyone' || need === 'sender').map(([method, path]) => `${method} ${path}`),
+  ).toEqual([
+    'post /v1/callbacks/airflow/:airflow',
+    'get /healthz',
+    'get /readyz',
+    'get /assets/:file',
+    'get /login',
+    'post /login',
+    'post /logout',
+  ]);
+});
+
 test('a route that has no rule is shut for everybody', async () => {
   await up();
   running.app.get('/v1/forgotten', (_req, res) => void res.send('open'));
