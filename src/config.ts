@@ -10,7 +10,6 @@ import type { Secret } from './config/secret.ts';
 import type { LineageEdge } from './core/facts.ts';
 import type { NotifyEvent, Policy, Role } from './core/policy.ts';
 
-export { LOG_CHANNEL } from './config/logChannel.ts';
 export { ConfigError } from './config/problems.ts';
 export { Secret } from './config/secret.ts';
 

@@ -1,4 +1,5 @@
-import { type ChannelConfig, LOG_CHANNEL } from '../config.ts';
+import { LOG_CHANNEL } from '../config/logChannel.ts';
+import type { ChannelConfig } from '../config.ts';
 import type { Channel } from './channel.ts';
 import { createLogChannel, type NoticeLog } from './log.ts';
 import type { PostDeps } from './post.ts';
