@@ -88,7 +88,6 @@ export function personOf(res: Response): Person {
   return person;
 }
 export const personOrNull = (res: Response): Person | null => found(res).person ?? null;
-export const needOf = (res: Response): Need | undefined => found(res).need;
 
 /** Finds the rule with Express's own matcher, so that rule and route can never disagree about a path. First line wins. */
 export function findRule(rules: typeof RULES = RULES): Router {

@@ -46,7 +46,7 @@ function row(incident: Incident, now: number): Html {
   return html`<tr class="${over ? 'over' : ''}">
 <td>${severityBadge(incident.severity)}</td>
 <th scope="row"><a class="title" href="${incidentPath(incident.id)}">${incident.title}</a>
-<div class="quiet">${name(incident.dagId)} in ${incident.airflow} · ${TYPE_WORDS(incident.type)} · ${plural(incident.runs.length, 'run')}</div></th>
+<div class="quiet">${name(incident.dagId)} in ${incident.airflow} · ${TYPE_WORDS(incident.type)} ${incident.runs.length > 0 && ` · ${plural(incident.runs.length, 'run')}`}</div></th>
 <td>${statusBadge(incident.status)} ${incident.mode === 'shadow' && badge('shadow', 'shadow')}<div class="quiet">${sentence(incident.statusReason)}</div></td>
 <td data-label="${over ? '' : 'Looked at by'}">${over ? '' : incident.acknowledgedBy === null ? html`<span class="attention">nobody yet</span>` : incident.acknowledgedBy}</td>
 <td data-label="Opened">${ago(openedAt, now)}${over && end !== null && html`<div class="quiet">took ${duration(Date.parse(end) - Date.parse(openedAt))}</div>`}</td>

@@ -85,7 +85,7 @@ function happened(model: IncidentPageModel): Html {
   const told = signals.find((signal) => signal.text !== null);
   const log = webUrl(signals.find((signal) => signal.logUrl !== null)?.logUrl ?? null);
   return html`<section class="card" aria-labelledby="happened-h" data-live="happened"><h2 id="happened-h">What happened</h2>
-<p>${dagLink(incident)} in Airflow ${name(incident.airflow)} failed at ${moment(incident.timestamps.failedAt)}.${url !== null && html` <a href="${url}" rel="noreferrer">Open in Airflow</a>`}${log !== null && html` <a href="${log}" rel="noreferrer">Open the task log</a>`}</p>
+<p>${dagLink(incident)} in Airflow ${name(incident.airflow)} ${incident.runs.length === 0 ? 'was reported' : 'failed'} at ${moment(incident.timestamps.failedAt)}.${url !== null && html` <a href="${url}" rel="noreferrer">Open in Airflow</a>`}${log !== null && html` <a href="${log}" rel="noreferrer">Open the task log</a>`}</p>
 ${told !== undefined && error(told)}
 ${incident.runs.length > 0 && runs(incident.runs)}
 </section>`;

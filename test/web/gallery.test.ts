@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { GALLERY, HOSTILE } from '../../src/web/galleryPages.ts';
+import { GALLERY } from '../../src/web/galleryPages.ts';
+import { HOSTILE } from '../../src/web/galleryViews.ts';
 import { all, attribute, read } from './support.ts';
 
 const pages = Object.entries(GALLERY).map(([name, make]) => [name, read(make())] as const);
