@@ -139,6 +139,12 @@ test.each([
   expect(said(lineage.edges).map((line) => line.replace(/ by .*/, ''))).toEqual(kept);
 });
 
+test.each([2, 3] as const)('generation %i: a DAG that is gone is nobody to hold', async (generation) => {
+  const { fake, fresh } = await story({ generation });
+  fake.dag('A', { tasks: { call: { triggers: { dagId: 'gone' } } } });
+  expect((await fresh().getLineage()).edges.filter((edge) => edge.to.dagId === 'gone')).toEqual([]);
+});
+
 test('nothing at all can be read: that is an error, not an empty graph', async () => {
   const { fake, fresh } = await story({ generation: 3 });
   fake.inject({

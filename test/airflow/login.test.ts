@@ -44,6 +44,18 @@ describe('tokens of 3.x', () => {
     expect(logins(fake)).toBe(2);
   });
 
+  test('a refusal of the old token that comes late does not throw the new one away', async () => {
+    const { fake, client } = await start({ generation: 3 });
+    fake.dag('slow', { tasks: { t: {} } });
+    await client.getDag('A');
+    fake.auth.expireTokens();
+    fake.inject({ path: /dags\/slow$/, fault: { kind: 'delay', ms: 60 }, times: 1 });
+    const late = client.getDag('slow');
+    await client.getDag('A');
+    await late;
+    expect(logins(fake)).toBe(2);
+  });
+
   test('a POST is sent again after a new log-in, because the refused one did nothing', async () => {
     const { fake, client } = await start({ generation: 3 });
     await client.getDag('A');
