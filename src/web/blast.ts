@@ -51,7 +51,7 @@ export function blastOf(view: IncidentView): Blast {
 }
 
 /** The way stands beside it already. */
-const whyHeld = (reason: Reason): string =>
+export const whyHeld = (reason: Reason): string =>
   reason.code === 'downstream' ? 'reads what the failing DAG did not make' : sentence(reason);
 
 /** Two DAGs are joined by one line, whatever the number of assets between them. */

@@ -23,4 +23,9 @@ function render(value: Value): string {
 }
 
 const ESCAPES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
-const escaped = (text: string): string => text.replace(/[&<>"']/g, (character) => ESCAPES[character] ?? '');
+/** Marks that turn the writing direction can make `cod.exe` read as `exe.doc`; like other control characters they are shown as what they are not. */
+const UNSEEN = /[\p{Cc}\p{Bidi_Control}]/gu;
+const visible = (character: string): string =>
+  character === '\n' || character === '\t' || character === '\r' ? character : '\uFFFD';
+const escaped = (text: string): string =>
+  text.replace(/[&<>"']/g, (character) => ESCAPES[character] ?? '').replace(UNSEEN, visible);

@@ -4,6 +4,7 @@ import { ROLES, type Role } from '../core/policy.ts';
 import { sentence } from '../core/reason.ts';
 import type { ReleasePreview } from '../http/deps.ts';
 import type { DagView, QuarantinedCallback } from '../store/readModels.ts';
+import { whyHeld } from './blast.ts';
 import { type Html, html, type Value } from './html.ts';
 import type { Page } from './layout.ts';
 import { whyPaused } from './why.ts';
@@ -87,7 +88,7 @@ function holdItem(hold: Hold, model: DagPageModel): Html {
     ROLES.indexOf(model.role) >= ROLES.indexOf('approver') && hold.releasedAt === null && hold.state !== 'release_intended';
   const id = `release-${hold.id}`;
   return html`<li class="hold"><div>${badge(`mark-${hold.state}`, HOLD_WORDS[hold.state])} <a href="${incidentPath(hold.incidentId)}">incident ${hold.incidentId}</a> <span class="quiet">since ${ago(hold.since, model.now)}, review by ${moment(hold.reviewBy)}</span></div>
-<div class="because">${sentence(hold.reason)}</div>${hold.path.map((link) => html`<div class="way">${link}</div>`)}
+<div class="because">${whyHeld(hold.reason)}</div>${hold.path.map((link) => html`<div class="way">${link}</div>`)}
 ${may && html`<details class="fold" id="${id}-fold"><summary>Release this hold</summary><form id="${id}" class="act" method="post" action="/holds/${encodeURIComponent(hold.id)}/release"><label for="${id}-reason">Why? (needed)</label><textarea id="${id}-reason" name="reason" rows="2" maxlength="4000" required></textarea><button class="danger">Release this hold</button></form></details>`}</li>`;
 }
 

@@ -55,6 +55,11 @@ describe('html', () => {
   });
 });
 
+test('characters that cannot be seen, or turn the writing around, are shown as a mark', () => {
+  const text = 'a\u202ecod.exe\u2066b\u0000c\u200fd\n\te';
+  expect(html`${text}`.text).toBe('a\uFFFDcod.exe\uFFFDb\uFFFDc\uFFFDd\n\te');
+});
+
 describe('the incident page', () => {
   test('says what happened, how bad, by which rule, and who looks at it', () => {
     const { text } = show(sample.view());
