@@ -121,7 +121,9 @@ function write(file: string, text: string, mode: number): void {
 
 function nextSteps(config: string, env: string, about: { readonly id: string; readonly username: string }): string[] {
   const checkout = resolve(import.meta.dirname, '..', '..', 'airflow-callbacks');
-  const pip = existsSync(checkout) ? `"${checkout}"` : 'airflow-provider-firedamper';
+  const inCheckout = existsSync(checkout);
+  const pip = inCheckout ? `"${checkout}"` : 'airflow-provider-firedamper';
+  const program = inCheckout ? 'npm run -s firedamper --' : 'firedamper';
   const flag = config === resolve(DEFAULT_CONFIG_FILE) ? '' : ` --config ${config}`;
   return [
     `Written: ${config}`,
@@ -129,9 +131,9 @@ function nextSteps(config: string, env: string, about: { readonly id: string; re
     '',
     'Next:',
     `  1. Give the account ${about.username} of your Airflow its password in ${ENV_FILE}: AIRFLOW_PASSWORD=...`,
-    `     firedamper check --roles${flag} prints how to create that account with just the rights it needs.`,
-    `  2. firedamper check${flag}`,
-    `  3. firedamper serve${flag}`,
+    `     ${program} check --roles${flag} prints how to create that account with just the rights it needs.`,
+    `  2. ${program} check${flag}`,
+    `  3. ${program} serve${flag}`,
     '  4. So that failures are heard at once and not at the next poll, where Airflow runs (every scheduler and worker):',
     `       pip install ${pip}`,
     '       FIREDAMPER_URL=http://localhost:8470        # as Airflow reaches Firedamper',
