@@ -70,6 +70,9 @@ function onlyThree(input: SettingsInput): Record<string, string> {
     AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE: join(input.home, 'passwords.json'),
     AIRFLOW__CORE__EXECUTION_API_SERVER_URL: `${url}/execution/`, // default is port 8080, whatever [api] port says
     AIRFLOW__CORE__LAZY_LOAD_PLUGINS: 'True',
+    // The API server's own default (5 and 10 more) ran dry with a dozen clients at once, and it never recovered (3.3.2, seen live).
+    AIRFLOW__DATABASE__SQL_ALCHEMY_POOL_SIZE: '20',
+    AIRFLOW__DATABASE__SQL_ALCHEMY_MAX_OVERFLOW: '40',
     AIRFLOW__API__HOST: '127.0.0.1',
     AIRFLOW__API__PORT: String(input.port),
     AIRFLOW__API__BASE_URL: url,
