@@ -1,9 +1,7 @@
 import type { Express } from 'express';
 import { personOrNull } from './access.ts';
 import type { Health, HttpDeps } from './deps.ts';
-import type { components } from './schema-service.d.ts';
-
-type Api = components['schemas'];
+import type { Api } from './schema.ts';
 
 export function healthRoutes(app: Express, deps: HttpDeps): void {
   app.get('/healthz', (_req, res) => void res.json({ status: 'alive' }));

@@ -4,9 +4,7 @@ import { personOf } from './access.ts';
 import { neededWords, only, orNotFound, paging, param, text } from './asked.ts';
 import type { HttpDeps } from './deps.ts';
 import { holdJson } from './json.ts';
-import type { components } from './schema-service.d.ts';
-
-type Api = components['schemas'];
+import type { Api } from './schema.ts';
 
 export function holdRoutes(app: Express, deps: HttpDeps): void {
   app.get('/v1/holds', async (req, res) => {

@@ -6,9 +6,7 @@ import { personOf } from './access.ts';
 import { knownAirflow, neededWords, only, orNotFound, paging, param, statuses, text, words } from './asked.ts';
 import type { HttpDeps } from './deps.ts';
 import { entryJson, incidentJson, previewJson, repairJson } from './json.ts';
-import type { components } from './schema-service.d.ts';
-
-type Api = components['schemas'];
+import type { Api } from './schema.ts';
 
 export function incidentRoutes(app: Express, deps: HttpDeps): void {
   app.get('/v1/incidents', (req, res) => list(req, res, deps));

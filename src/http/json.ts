@@ -7,10 +7,7 @@ import type { HeardSignal } from '../core/signal.ts';
 import type { DagView, IncidentView, StoredEntry } from '../store/readModels.ts';
 import { whyPaused } from '../web/why.ts';
 import type { ReleasePreview } from './deps.ts';
-import type { components } from './schema-service.d.ts';
-
-/** Our words as the outside sees them: snake_case, reasons as text with their code beside. The types come from openapi/service.yaml. */
-type Api = components['schemas'];
+import type { Api } from './schema.ts';
 
 const said = (reason: Reason) => ({ reason: sentence(reason), reason_code: reason.code });
 const reasonJson = (reason: Reason): Api['Reason'] => ({ code: reason.code, text: sentence(reason) });
@@ -18,6 +15,7 @@ const reasonJson = (reason: Reason): Api['Reason'] => ({ code: reason.code, text
 export const incidentPage = (publicUrl: string, id: string): string =>
   `${publicUrl.replace(/\/+$/, '')}/incidents/${encodeURIComponent(id)}`;
 
+/** Our words as the outside sees them: snake_case, reasons as text with their code beside. The types come from openapi/service.yaml. */
 export function incidentJson(view: IncidentView, publicUrl: string): Api['Incident'] {
   const { incident } = view;
   return {

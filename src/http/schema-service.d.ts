@@ -4,411 +4,411 @@
  */
 
 export interface paths {
-    readonly "/v1/callbacks/airflow/{airflow}": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/v1/callbacks/airflow/{airflow}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        readonly get?: never;
-        readonly put?: never;
+        get?: never;
+        put?: never;
         /**
          * A callback of the Airflow package
          * @description Signed after Standard Webhooks (`webhook-id`, `webhook-timestamp`, `webhook-signature`). 202 means that the row is on disk.
          *     Well-formed JSON of an unknown shape is stored in quarantine and answered 202 too, so that no sender repeats it for ever.
          *     The body is described in `callback.schema.json`; it is checked by its own steps, in the order size, rate, signature, JSON, shape.
          */
-        readonly post: operations["postCallback"];
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        post: operations["postCallback"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/v1/signals": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/v1/signals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
         /** Everything that was heard, newest first, also what nothing followed from */
-        readonly get: operations["listSignals"];
-        readonly put?: never;
+        get: operations["listSignals"];
+        put?: never;
         /**
          * Anything else that says that data is bad
          * @description Opens a declared incident, or joins the one that is already open for this DAG.
          */
-        readonly post: operations["postSignal"];
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        post: operations["postSignal"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/v1/incidents": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/v1/incidents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
         /** Incidents, newest first */
-        readonly get: operations["listIncidents"];
-        readonly put?: never;
+        get: operations["listIncidents"];
+        put?: never;
         /** Declare an incident by hand */
-        readonly post: operations["declareIncident"];
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        post: operations["declareIncident"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/v1/incidents/{id}": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
-                readonly id: components["parameters"]["Id"];
+    "/v1/incidents/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["Id"];
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
         /** One incident */
-        readonly get: operations["getIncident"];
-        readonly put?: never;
-        readonly post?: never;
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
+        get: operations["getIncident"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
         /** Change severity, type or title */
-        readonly patch: operations["editIncident"];
-        readonly trace?: never;
+        patch: operations["editIncident"];
+        trace?: never;
     };
-    readonly "/v1/incidents/{id}/timeline": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
-                readonly id: components["parameters"]["Id"];
+    "/v1/incidents/{id}/timeline": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["Id"];
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
         /**
          * Every event with actor and reason, oldest first
          * @description All of it, unless `limit` is given.
          */
-        readonly get: operations["getTimeline"];
-        readonly put?: never;
-        readonly post?: never;
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        get: operations["getTimeline"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/v1/incidents/{id}/acknowledge": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
-                readonly id: components["parameters"]["Id"];
+    "/v1/incidents/{id}/acknowledge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["Id"];
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly get?: never;
-        readonly put?: never;
+        get?: never;
+        put?: never;
         /** Somebody looks at it */
-        readonly post: operations["acknowledgeIncident"];
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        post: operations["acknowledgeIncident"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/v1/incidents/{id}/fixed": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
-                readonly id: components["parameters"]["Id"];
+    "/v1/incidents/{id}/fixed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["Id"];
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly get?: never;
-        readonly put?: never;
+        get?: never;
+        put?: never;
         /**
          * The cause is fixed; plan the repair
          * @description The repair may still be dry-running (202, state `planning`); it can be approved once its state is `proposed` and its digest is set.
          */
-        readonly post: operations["markFixed"];
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        post: operations["markFixed"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/v1/incidents/{id}/verify": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
-                readonly id: components["parameters"]["Id"];
+    "/v1/incidents/{id}/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["Id"];
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly get?: never;
-        readonly put?: never;
+        get?: never;
+        put?: never;
         /** A named person's word that the data is right */
-        readonly post: operations["verifyIncident"];
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        post: operations["verifyIncident"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/v1/incidents/{id}/release": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
-                readonly id: components["parameters"]["Id"];
+    "/v1/incidents/{id}/release": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["Id"];
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly get?: never;
-        readonly put?: never;
+        get?: never;
+        put?: never;
         /** Let go of every hold now, verified or not */
-        readonly post: operations["releaseIncident"];
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        post: operations["releaseIncident"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/v1/incidents/{id}/dismiss": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
-                readonly id: components["parameters"]["Id"];
+    "/v1/incidents/{id}/dismiss": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["Id"];
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly get?: never;
-        readonly put?: never;
+        get?: never;
+        put?: never;
         /** This is no incident; holds are let go */
-        readonly post: operations["dismissIncident"];
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        post: operations["dismissIncident"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/v1/incidents/{id}/release-preview": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
-                readonly id: components["parameters"]["Id"];
+    "/v1/incidents/{id}/release-preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["Id"];
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
         /** What a release would start, read from Airflow now */
-        readonly get: operations["previewRelease"];
-        readonly put?: never;
-        readonly post?: never;
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        get: operations["previewRelease"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/v1/holds": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/v1/holds": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
         /** Holds, newest first */
-        readonly get: operations["listHolds"];
-        readonly put?: never;
-        readonly post?: never;
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        get: operations["listHolds"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/v1/holds/{id}/release": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
-                readonly id: components["parameters"]["Id"];
+    "/v1/holds/{id}/release": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["Id"];
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly get?: never;
-        readonly put?: never;
+        get?: never;
+        put?: never;
         /** Let go of one hold */
-        readonly post: operations["releaseHold"];
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        post: operations["releaseHold"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/v1/repairs/{id}": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
-                readonly id: components["parameters"]["Id"];
+    "/v1/repairs/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["Id"];
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
         /** One repair with its plan and its progress */
-        readonly get: operations["getRepair"];
-        readonly put?: never;
-        readonly post?: never;
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        get: operations["getRepair"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/v1/repairs/{id}/approve": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
-                readonly id: components["parameters"]["Id"];
+    "/v1/repairs/{id}/approve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["Id"];
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly get?: never;
-        readonly put?: never;
+        get?: never;
+        put?: never;
         /**
          * A yes to exactly the plan with this digest
          * @description Another digest answers 409, and `difference` says how the plan differs.
          */
-        readonly post: operations["approveRepair"];
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        post: operations["approveRepair"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/v1/repairs/{id}/reject": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
-                readonly id: components["parameters"]["Id"];
+    "/v1/repairs/{id}/reject": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["Id"];
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly get?: never;
-        readonly put?: never;
+        get?: never;
+        put?: never;
         /** A no to this plan */
-        readonly post: operations["rejectRepair"];
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        post: operations["rejectRepair"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/v1/repairs/{id}/cancel": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
-                readonly id: components["parameters"]["Id"];
+    "/v1/repairs/{id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["Id"];
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly get?: never;
-        readonly put?: never;
+        get?: never;
+        put?: never;
         /** Start nothing more of it */
-        readonly post: operations["cancelRepair"];
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        post: operations["cancelRepair"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/v1/dags/{airflow}/{dag_id}": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/v1/dags/{airflow}/{dag_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
         /** Why is it paused, who holds it, what is around it */
-        readonly get: operations["getDag"];
-        readonly put?: never;
-        readonly post?: never;
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        get: operations["getDag"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/healthz": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/healthz": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
         /** The process is alive */
-        readonly get: operations["healthz"];
-        readonly put?: never;
-        readonly post?: never;
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        get: operations["healthz"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/readyz": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/readyz": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
         /**
          * Able to accept and to act
          * @description Needs no token; `detail` and `gaps` of an Airflow are told to callers with one only.
          */
-        readonly get: operations["readyz"];
-        readonly put?: never;
-        readonly post?: never;
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        get: operations["readyz"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/metrics": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
         /** Prometheus text */
-        readonly get: operations["metrics"];
-        readonly put?: never;
-        readonly post?: never;
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        get: operations["metrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
 }
 export type webhooks = Record<string, never>;
@@ -418,511 +418,511 @@ export interface components {
          * @description ISO 8601, UTC
          * @example 2026-11-21T03:25:43.120Z
          */
-        readonly Instant: string;
+        Instant: string;
         /** @description ISO 8601, UTC; null when it has not happened */
-        readonly InstantOrNull: string | null;
+        InstantOrNull: string | null;
         /** @enum {string} */
-        readonly IncidentStatus: "open" | "contained" | "repairing" | "verifying" | "monitoring" | "resolved" | "dismissed";
+        IncidentStatus: "open" | "contained" | "repairing" | "verifying" | "monitoring" | "resolved" | "dismissed";
         /** @enum {string} */
-        readonly IncidentType: "data_loss" | "data_corruption" | "data_breach" | "pipeline_failure" | "schema_change" | "quality_degradation" | "freshness_violation" | "platform";
+        IncidentType: "data_loss" | "data_corruption" | "data_breach" | "pipeline_failure" | "schema_change" | "quality_degradation" | "freshness_violation" | "platform";
         /** @enum {string} */
-        readonly Severity: "P0" | "P1" | "P2" | "P3";
-        readonly Reason: {
+        Severity: "P0" | "P1" | "P2" | "P3";
+        Reason: {
             /** @description From the closed list of reasons */
-            readonly code: string;
-            readonly text: string;
+            code: string;
+            text: string;
         };
-        readonly Incident: {
-            readonly id: string;
-            readonly status: components["schemas"]["IncidentStatus"];
-            readonly status_reason: components["schemas"]["Reason"];
-            readonly severity: components["schemas"]["Severity"];
-            readonly type: components["schemas"]["IncidentType"];
+        Incident: {
+            id: string;
+            status: components["schemas"]["IncidentStatus"];
+            status_reason: components["schemas"]["Reason"];
+            severity: components["schemas"]["Severity"];
+            type: components["schemas"]["IncidentType"];
             /** @description The rule that gave type and severity */
-            readonly rule: string;
-            readonly title: string;
+            rule: string;
+            title: string;
             /** @enum {string} */
-            readonly mode: "armed" | "shadow";
-            readonly airflow: string;
+            mode: "armed" | "shadow";
+            airflow: string;
             /** @description The failing DAG */
-            readonly dag_id: string;
-            readonly opened_at: components["schemas"]["Instant"];
+            dag_id: string;
+            opened_at: components["schemas"]["Instant"];
             /** @description Address of its page */
-            readonly page: string;
-            readonly runs: readonly components["schemas"]["IncidentRun"][];
-            readonly signals: readonly components["schemas"]["Signal"][];
-            readonly holds: readonly components["schemas"]["Hold"][];
-            readonly spared: readonly components["schemas"]["Spared"][];
+            page: string;
+            runs: components["schemas"]["IncidentRun"][];
+            signals: components["schemas"]["Signal"][];
+            holds: components["schemas"]["Hold"][];
+            spared: components["schemas"]["Spared"][];
             /** @description Newest first */
-            readonly repairs: readonly components["schemas"]["Repair"][];
-            readonly deliveries: readonly components["schemas"]["Delivery"][];
-            readonly gaps: readonly components["schemas"]["Gap"][];
-            readonly timestamps: components["schemas"]["Timestamps"];
-            readonly acknowledged_by: string | null;
-            readonly fixed_by: string | null;
+            repairs: components["schemas"]["Repair"][];
+            deliveries: components["schemas"]["Delivery"][];
+            gaps: components["schemas"]["Gap"][];
+            timestamps: components["schemas"]["Timestamps"];
+            acknowledged_by: string | null;
+            fixed_by: string | null;
         };
-        readonly IncidentList: {
-            readonly incidents: readonly components["schemas"]["Incident"][];
-            readonly next_cursor: string | null;
+        IncidentList: {
+            incidents: components["schemas"]["Incident"][];
+            next_cursor: string | null;
         };
-        readonly IncidentRun: {
-            readonly dag_id: string;
-            readonly run_id: string;
+        IncidentRun: {
+            dag_id: string;
+            run_id: string;
             /** @enum {string} */
-            readonly role: "cause" | "fallout";
+            role: "cause" | "fallout";
             /** @enum {string} */
-            readonly state: "failing" | "failed" | "rerunning" | "healed" | "succeeded" | "gone";
-            readonly run_type: string | null;
-            readonly logical_date: components["schemas"]["InstantOrNull"];
-            readonly run_start: components["schemas"]["InstantOrNull"];
-            readonly failed_tasks: readonly string[];
-            readonly failed_at: components["schemas"]["Instant"];
+            state: "failing" | "failed" | "rerunning" | "healed" | "succeeded" | "gone";
+            run_type: string | null;
+            logical_date: components["schemas"]["InstantOrNull"];
+            run_start: components["schemas"]["InstantOrNull"];
+            failed_tasks: string[];
+            failed_at: components["schemas"]["Instant"];
         };
-        readonly Signal: {
-            readonly id: string;
+        Signal: {
+            id: string;
             /** @description null where nothing followed from it */
-            readonly incident_id: string | null;
-            readonly airflow: string;
+            incident_id: string | null;
+            airflow: string;
             /** @enum {string} */
-            readonly kind: "task_failed" | "task_retry" | "run_failed" | "run_succeeded";
+            kind: "task_failed" | "task_retry" | "run_failed" | "run_succeeded";
             /** @enum {string} */
-            readonly origin: "callback" | "poll" | "person" | "api";
-            readonly dag_id: string;
-            readonly run_id: string;
-            readonly task_id: string | null;
-            readonly map_index: number;
-            readonly try_number: number | null;
-            readonly occurred_at: components["schemas"]["Instant"];
-            readonly heard_at: components["schemas"]["Instant"];
-            readonly text: string | null;
-            readonly log_url: string | null;
-            readonly outcome: string;
+            origin: "callback" | "poll" | "person" | "api";
+            dag_id: string;
+            run_id: string;
+            task_id: string | null;
+            map_index: number;
+            try_number: number | null;
+            occurred_at: components["schemas"]["Instant"];
+            heard_at: components["schemas"]["Instant"];
+            text: string | null;
+            log_url: string | null;
+            outcome: string;
         };
-        readonly SignalList: {
-            readonly signals: readonly components["schemas"]["Signal"][];
-            readonly next_cursor: string | null;
+        SignalList: {
+            signals: components["schemas"]["Signal"][];
+            next_cursor: string | null;
         };
-        readonly Hold: {
-            readonly id: string;
-            readonly airflow: string;
-            readonly dag_id: string;
-            readonly incident_id: string;
+        Hold: {
+            id: string;
+            airflow: string;
+            dag_id: string;
+            incident_id: string;
             /** @enum {string} */
-            readonly state: "intended" | "held" | "foreign" | "ceded" | "release_intended" | "released";
+            state: "intended" | "held" | "foreign" | "ceded" | "release_intended" | "released";
             /** @description What Airflow said before anything was touched; null until it was read */
-            readonly found_paused: boolean | null;
-            readonly reason: string;
-            readonly reason_code: string;
+            found_paused: boolean | null;
+            reason: string;
+            reason_code: string;
             /** @description The links that justify it */
-            readonly path: readonly string[];
+            path: string[];
             /** @description Links between the failing DAG and this one */
-            readonly depth: number;
-            readonly since: components["schemas"]["Instant"];
-            readonly review_by: components["schemas"]["Instant"];
-            readonly released_at: components["schemas"]["InstantOrNull"];
+            depth: number;
+            since: components["schemas"]["Instant"];
+            review_by: components["schemas"]["Instant"];
+            released_at: components["schemas"]["InstantOrNull"];
         };
-        readonly HoldList: {
-            readonly holds: readonly components["schemas"]["Hold"][];
-            readonly next_cursor: string | null;
+        HoldList: {
+            holds: components["schemas"]["Hold"][];
+            next_cursor: string | null;
         };
-        readonly Spared: {
-            readonly airflow: string;
-            readonly dag_id: string;
-            readonly reason: string;
-            readonly reason_code: string;
-            readonly path: readonly string[];
+        Spared: {
+            airflow: string;
+            dag_id: string;
+            reason: string;
+            reason_code: string;
+            path: string[];
         };
-        readonly Delivery: {
-            readonly airflow: string;
-            readonly dag_id: string;
+        Delivery: {
+            airflow: string;
+            dag_id: string;
             /** @enum {string} */
-            readonly how: "event" | "run" | "fed_by" | "backfill" | "nothing" | "not_delivered";
-            readonly reason: string;
-            readonly reason_code: string;
-            readonly expect_run: boolean;
-            readonly since: components["schemas"]["Instant"];
-            readonly run_id: string | null;
+            how: "event" | "run" | "fed_by" | "backfill" | "nothing" | "not_delivered";
+            reason: string;
+            reason_code: string;
+            expect_run: boolean;
+            since: components["schemas"]["Instant"];
+            run_id: string | null;
             /** @enum {string} */
-            readonly state: "waiting" | "sent" | "ran" | "failed" | "not_seen" | "done";
+            state: "waiting" | "sent" | "ran" | "failed" | "not_seen" | "done";
         };
-        readonly Gap: {
+        Gap: {
             /** @description The lineage source that could not be read */
-            readonly source: string;
-            readonly why: string;
+            source: string;
+            why: string;
         };
-        readonly Timestamps: {
-            readonly failed_at: components["schemas"]["Instant"];
-            readonly opened_at: components["schemas"]["Instant"];
-            readonly acknowledged_at: components["schemas"]["InstantOrNull"];
-            readonly contained_at: components["schemas"]["InstantOrNull"];
-            readonly fixed_at: components["schemas"]["InstantOrNull"];
-            readonly repaired_at: components["schemas"]["InstantOrNull"];
-            readonly verified_at: components["schemas"]["InstantOrNull"];
-            readonly released_at: components["schemas"]["InstantOrNull"];
-            readonly reopened_at: components["schemas"]["InstantOrNull"];
-            readonly resolved_at: components["schemas"]["InstantOrNull"];
-            readonly dismissed_at: components["schemas"]["InstantOrNull"];
+        Timestamps: {
+            failed_at: components["schemas"]["Instant"];
+            opened_at: components["schemas"]["Instant"];
+            acknowledged_at: components["schemas"]["InstantOrNull"];
+            contained_at: components["schemas"]["InstantOrNull"];
+            fixed_at: components["schemas"]["InstantOrNull"];
+            repaired_at: components["schemas"]["InstantOrNull"];
+            verified_at: components["schemas"]["InstantOrNull"];
+            released_at: components["schemas"]["InstantOrNull"];
+            reopened_at: components["schemas"]["InstantOrNull"];
+            resolved_at: components["schemas"]["InstantOrNull"];
+            dismissed_at: components["schemas"]["InstantOrNull"];
         };
-        readonly Timeline: {
-            readonly timeline: readonly components["schemas"]["TimelineEntry"][];
-            readonly next_cursor: string | null;
+        Timeline: {
+            timeline: components["schemas"]["TimelineEntry"][];
+            next_cursor: string | null;
         };
-        readonly TimelineEntry: {
-            readonly id: number;
-            readonly incident_id: string | null;
-            readonly at: components["schemas"]["Instant"];
+        TimelineEntry: {
+            id: number;
+            incident_id: string | null;
+            at: components["schemas"]["Instant"];
             /** @description firedamper, airflow, or the name of a person */
-            readonly actor: string;
+            actor: string;
             /** @enum {string} */
-            readonly actor_kind: "firedamper" | "airflow" | "person";
+            actor_kind: "firedamper" | "airflow" | "person";
             /** @description noun.verb */
-            readonly event: string;
-            readonly subject: string | null;
-            readonly reason: string;
-            readonly reason_code: string;
+            event: string;
+            subject: string | null;
+            reason: string;
+            reason_code: string;
             /** @description A person's own words */
-            readonly comment: string | null;
+            comment: string | null;
         };
-        readonly Repair: {
-            readonly id: string;
-            readonly incident_id: string;
-            readonly airflow: string;
+        Repair: {
+            id: string;
+            incident_id: string;
+            airflow: string;
             /** @enum {string} */
-            readonly state: "planning" | "proposed" | "approved" | "running" | "succeeded" | "failed" | "lapsed" | "rejected" | "cancelled";
-            readonly state_reason: components["schemas"]["Reason"];
+            state: "planning" | "proposed" | "approved" | "running" | "succeeded" | "failed" | "lapsed" | "rejected" | "cancelled";
+            state_reason: components["schemas"]["Reason"];
             /** @description SHA-256 of the canonical plan, hex; null until it is proposed */
-            readonly digest: string | null;
-            readonly steps: readonly components["schemas"]["Step"][];
-            readonly warnings: readonly string[];
-            readonly requested_by: string;
-            readonly created_at: components["schemas"]["Instant"];
-            readonly expires_at: components["schemas"]["InstantOrNull"];
-            readonly approval: components["schemas"]["Approval"] | null;
-            readonly ended_at: components["schemas"]["InstantOrNull"];
+            digest: string | null;
+            steps: components["schemas"]["Step"][];
+            warnings: string[];
+            requested_by: string;
+            created_at: components["schemas"]["Instant"];
+            expires_at: components["schemas"]["InstantOrNull"];
+            approval: components["schemas"]["Approval"] | null;
+            ended_at: components["schemas"]["InstantOrNull"];
         };
-        readonly Approval: {
-            readonly by: string;
+        Approval: {
+            by: string;
             /** @enum {string} */
-            readonly role: "viewer" | "responder" | "approver" | "admin";
-            readonly at: components["schemas"]["Instant"];
-            readonly comment: string | null;
-            readonly digest: string;
+            role: "viewer" | "responder" | "approver" | "admin";
+            at: components["schemas"]["Instant"];
+            comment: string | null;
+            digest: string;
         };
-        readonly Step: {
-            readonly n: number;
-            readonly dag_id: string;
+        Step: {
+            n: number;
+            dag_id: string;
             /** @description Steps of one wave may run side by side */
-            readonly wave: number;
+            wave: number;
             /** @enum {string} */
-            readonly stage: "canary" | "rest" | "all";
+            stage: "canary" | "rest" | "all";
             /** @enum {string} */
-            readonly kind: "clear" | "backfill" | "create_run";
-            readonly request: components["schemas"]["ClearRequest"] | components["schemas"]["BackfillRequest"] | components["schemas"]["CreateRunRequest"];
+            kind: "clear" | "backfill" | "create_run";
+            request: components["schemas"]["ClearRequest"] | components["schemas"]["BackfillRequest"] | components["schemas"]["CreateRunRequest"];
             /**
              * @description Who answered the dry run
              * @enum {string}
              */
-            readonly dry_run: "airflow" | "computed";
+            dry_run: "airflow" | "computed";
             /** @description Exactly what would run */
-            readonly runs: readonly components["schemas"]["PlannedRun"][];
+            runs: components["schemas"]["PlannedRun"][];
             /** @enum {string} */
-            readonly state: "waiting" | "sending" | "running" | "succeeded" | "failed" | "skipped";
-            readonly reason: string | null;
-            readonly reason_code: string | null;
-            readonly progress: readonly components["schemas"]["StepRun"][];
-            readonly started_at: components["schemas"]["InstantOrNull"];
-            readonly ended_at: components["schemas"]["InstantOrNull"];
+            state: "waiting" | "sending" | "running" | "succeeded" | "failed" | "skipped";
+            reason: string | null;
+            reason_code: string | null;
+            progress: components["schemas"]["StepRun"][];
+            started_at: components["schemas"]["InstantOrNull"];
+            ended_at: components["schemas"]["InstantOrNull"];
         };
-        readonly ClearRequest: {
+        ClearRequest: {
             /** @constant */
-            readonly kind: "clear";
-            readonly run_id: string;
-            readonly logical_date: components["schemas"]["InstantOrNull"];
+            kind: "clear";
+            run_id: string;
+            logical_date: components["schemas"]["InstantOrNull"];
             /** @description null is the whole run */
-            readonly tasks: readonly string[] | null;
-            readonly run_start: components["schemas"]["InstantOrNull"];
+            tasks: string[] | null;
+            run_start: components["schemas"]["InstantOrNull"];
         };
-        readonly BackfillRequest: {
+        BackfillRequest: {
             /** @constant */
-            readonly kind: "backfill";
-            readonly from: components["schemas"]["Instant"];
-            readonly to: components["schemas"]["Instant"];
+            kind: "backfill";
+            from: components["schemas"]["Instant"];
+            to: components["schemas"]["Instant"];
             /** @enum {string} */
-            readonly reprocess: "failed" | "none";
-            readonly max_active_runs: number;
+            reprocess: "failed" | "none";
+            max_active_runs: number;
         };
-        readonly CreateRunRequest: {
+        CreateRunRequest: {
             /** @constant */
-            readonly kind: "create_run";
-            readonly run_id: string;
-            readonly logical_date: components["schemas"]["Instant"];
-            readonly interval_start: components["schemas"]["Instant"];
-            readonly interval_end: components["schemas"]["Instant"];
+            kind: "create_run";
+            run_id: string;
+            logical_date: components["schemas"]["Instant"];
+            interval_start: components["schemas"]["Instant"];
+            interval_end: components["schemas"]["Instant"];
         };
-        readonly PlannedRun: {
-            readonly run_id: string | null;
-            readonly logical_date: components["schemas"]["InstantOrNull"];
-            readonly tasks: readonly {
-                readonly task_id: string;
-                readonly map_index: number;
+        PlannedRun: {
+            run_id: string | null;
+            logical_date: components["schemas"]["InstantOrNull"];
+            tasks: {
+                task_id: string;
+                map_index: number;
             }[];
         };
-        readonly StepRun: {
-            readonly run_id: string | null;
-            readonly logical_date: components["schemas"]["InstantOrNull"];
+        StepRun: {
+            run_id: string | null;
+            logical_date: components["schemas"]["InstantOrNull"];
             /** @enum {string} */
-            readonly state: "waiting" | "queued" | "running" | "success" | "failed";
+            state: "waiting" | "queued" | "running" | "success" | "failed";
         };
-        readonly ReleasePreview: {
-            readonly incident_id: string;
-            readonly dags: readonly {
-                readonly dag_id: string;
-                readonly hold_state: string;
-                readonly will_unpause: boolean;
-                readonly why: string;
-                readonly frozen_runs: readonly string[];
-                readonly queued_runs: readonly string[];
-                readonly would_time_out: readonly string[];
-                readonly starts_by_itself: number;
-                readonly compensation: string;
+        ReleasePreview: {
+            incident_id: string;
+            dags: {
+                dag_id: string;
+                hold_state: string;
+                will_unpause: boolean;
+                why: string;
+                frozen_runs: string[];
+                queued_runs: string[];
+                would_time_out: string[];
+                starts_by_itself: number;
+                compensation: string;
             }[];
         };
-        readonly Dag: {
-            readonly airflow: string;
-            readonly dag_id: string;
+        Dag: {
+            airflow: string;
+            dag_id: string;
             /** @description As last read from Airflow; null when not read */
-            readonly paused: boolean | null;
+            paused: boolean | null;
             /** @description Why it is paused or not */
-            readonly why: string;
-            readonly tags: readonly string[];
-            readonly owners: readonly string[];
-            readonly schedule: string | null;
-            readonly ownership: {
+            why: string;
+            tags: string[];
+            owners: string[];
+            schedule: string | null;
+            ownership: {
                 /** @enum {string} */
-                readonly state: "none" | "pause_intended" | "ours" | "resume_intended" | "foreign" | "ceded";
-                readonly since: components["schemas"]["InstantOrNull"];
+                state: "none" | "pause_intended" | "ours" | "resume_intended" | "foreign" | "ceded";
+                since: components["schemas"]["InstantOrNull"];
                 /** @description Found paused after a restart, and it could not be told by whom */
-                readonly uncertain: boolean;
+                uncertain: boolean;
             };
             /** @description Active ones */
-            readonly holds: readonly components["schemas"]["Hold"][];
-            readonly upstream: readonly components["schemas"]["Edge"][];
-            readonly downstream: readonly components["schemas"]["Edge"][];
+            holds: components["schemas"]["Hold"][];
+            upstream: components["schemas"]["Edge"][];
+            downstream: components["schemas"]["Edge"][];
         };
-        readonly Edge: {
-            readonly from: components["schemas"]["DagRef"];
-            readonly to: components["schemas"]["DagRef"];
+        Edge: {
+            from: components["schemas"]["DagRef"];
+            to: components["schemas"]["DagRef"];
             /** @enum {string} */
-            readonly kind: "asset" | "trigger" | "sensor" | "config";
-            readonly via: string;
-            readonly from_tasks: readonly string[] | null;
-            readonly waits: boolean | null;
-            readonly source: string;
+            kind: "asset" | "trigger" | "sensor" | "config";
+            via: string;
+            from_tasks: string[] | null;
+            waits: boolean | null;
+            source: string;
         };
-        readonly DagRef: {
-            readonly airflow: string;
-            readonly dag_id: string;
+        DagRef: {
+            airflow: string;
+            dag_id: string;
         };
-        readonly CallbackAnswer: {
-            readonly id: string;
-            readonly duplicate: boolean;
+        CallbackAnswer: {
+            id: string;
+            duplicate: boolean;
         };
-        readonly SignalReport: {
-            readonly airflow: string;
-            readonly dag_id: string;
+        SignalReport: {
+            airflow: string;
+            dag_id: string;
             /** @description What kind of signal, for people: quality, freshness, report */
-            readonly kind: string;
-            readonly run_id?: string;
-            readonly title: string;
-            readonly severity?: components["schemas"]["Severity"];
-            readonly type?: components["schemas"]["IncidentType"];
-            readonly note?: string;
+            kind: string;
+            run_id?: string;
+            title: string;
+            severity?: components["schemas"]["Severity"];
+            type?: components["schemas"]["IncidentType"];
+            note?: string;
         };
-        readonly SignalAnswer: {
-            readonly incident_id: string | null;
+        SignalAnswer: {
+            incident_id: string | null;
         };
-        readonly Declaration: {
-            readonly airflow: string;
-            readonly dag_id: string;
-            readonly title: string;
-            readonly severity?: components["schemas"]["Severity"];
-            readonly type?: components["schemas"]["IncidentType"];
-            readonly reason?: string;
+        Declaration: {
+            airflow: string;
+            dag_id: string;
+            title: string;
+            severity?: components["schemas"]["Severity"];
+            type?: components["schemas"]["IncidentType"];
+            reason?: string;
         };
-        readonly IncidentEdit: {
-            readonly severity?: components["schemas"]["Severity"];
-            readonly type?: components["schemas"]["IncidentType"];
-            readonly title?: string;
-            readonly reason: string;
+        IncidentEdit: {
+            severity?: components["schemas"]["Severity"];
+            type?: components["schemas"]["IncidentType"];
+            title?: string;
+            reason: string;
         };
         /** @description `comment` is another name for `reason`; one of them is needed. */
-        readonly ReasonGiven: {
-            readonly reason?: string;
-            readonly comment?: string;
+        ReasonGiven: {
+            reason?: string;
+            comment?: string;
         } | unknown | unknown;
-        readonly ReasonOptional: {
-            readonly reason?: string | null;
-            readonly comment?: string | null;
+        ReasonOptional: {
+            reason?: string | null;
+            comment?: string | null;
         };
-        readonly ApprovalGiven: {
-            readonly digest: string;
-            readonly comment?: string | null;
-            readonly reason?: string | null;
+        ApprovalGiven: {
+            digest: string;
+            comment?: string | null;
+            reason?: string | null;
         };
-        readonly FixedAnswer: {
-            readonly repair: components["schemas"]["Repair"] | null;
-            readonly note: components["schemas"]["Reason"] | null;
+        FixedAnswer: {
+            repair: components["schemas"]["Repair"] | null;
+            note: components["schemas"]["Reason"] | null;
         };
-        readonly Readiness: {
-            readonly ready: boolean;
-            readonly reasons: readonly string[];
-            readonly version: string;
+        Readiness: {
+            ready: boolean;
+            reasons: string[];
+            version: string;
             /** @enum {string} */
-            readonly mode: "armed" | "shadow";
-            readonly airflows: readonly {
-                readonly id: string;
+            mode: "armed" | "shadow";
+            airflows: {
+                id: string;
                 /** @enum {string} */
-                readonly state: "ok" | "degraded" | "unreachable" | "unknown";
-                readonly version: string | null;
-                readonly last_poll_at: components["schemas"]["InstantOrNull"];
-                readonly detail?: string;
-                readonly gaps?: readonly string[];
+                state: "ok" | "degraded" | "unreachable" | "unknown";
+                version: string | null;
+                last_poll_at: components["schemas"]["InstantOrNull"];
+                detail?: string;
+                gaps?: string[];
             }[];
         };
         /** @description RFC 9457. Some problems carry more, for instance `difference` of an approval with another digest. */
-        readonly Problem: {
-            readonly type: string;
-            readonly title: string;
-            readonly status: number;
-            readonly detail: string;
-            readonly errors?: readonly {
-                readonly path: string;
-                readonly message: string;
+        Problem: {
+            type: string;
+            title: string;
+            status: number;
+            detail: string;
+            errors?: {
+                path: string;
+                message: string;
             }[];
             /** @description How the plan differs from the one that was approved */
-            readonly difference?: unknown;
+            difference?: unknown;
         } & {
-            readonly [key: string]: unknown;
+            [key: string]: unknown;
         };
     };
     responses: {
         /** @description The incident as it is now */
-        readonly Incident: {
+        Incident: {
             headers: {
-                readonly [name: string]: unknown;
+                [name: string]: unknown;
             };
             content: {
-                readonly "application/json": components["schemas"]["Incident"];
+                "application/json": components["schemas"]["Incident"];
             };
         };
         /** @description The repair as it is now */
-        readonly Repair: {
+        Repair: {
             headers: {
-                readonly [name: string]: unknown;
+                [name: string]: unknown;
             };
             content: {
-                readonly "application/json": components["schemas"]["Repair"];
+                "application/json": components["schemas"]["Repair"];
             };
         };
         /** @description The request is not well-formed */
-        readonly Invalid: {
+        Invalid: {
             headers: {
-                readonly [name: string]: unknown;
+                [name: string]: unknown;
             };
             content: {
-                readonly "application/problem+json": components["schemas"]["Problem"];
+                "application/problem+json": components["schemas"]["Problem"];
             };
         };
         /** @description No token, or a token that is not known */
-        readonly Unauthorized: {
+        Unauthorized: {
             headers: {
-                readonly [name: string]: unknown;
+                [name: string]: unknown;
             };
             content: {
-                readonly "application/problem+json": components["schemas"]["Problem"];
+                "application/problem+json": components["schemas"]["Problem"];
             };
         };
         /** @description The role is too low, or this person may not do it */
-        readonly Forbidden: {
+        Forbidden: {
             headers: {
-                readonly [name: string]: unknown;
+                [name: string]: unknown;
             };
             content: {
-                readonly "application/problem+json": components["schemas"]["Problem"];
+                "application/problem+json": components["schemas"]["Problem"];
             };
         };
         /** @description There is no such thing */
-        readonly NotFound: {
+        NotFound: {
             headers: {
-                readonly [name: string]: unknown;
+                [name: string]: unknown;
             };
             content: {
-                readonly "application/problem+json": components["schemas"]["Problem"];
+                "application/problem+json": components["schemas"]["Problem"];
             };
         };
         /** @description Not possible in the state it is in now */
-        readonly Conflict: {
+        Conflict: {
             headers: {
-                readonly [name: string]: unknown;
+                [name: string]: unknown;
             };
             content: {
-                readonly "application/problem+json": components["schemas"]["Problem"];
+                "application/problem+json": components["schemas"]["Problem"];
             };
         };
         /** @description The body is too large */
-        readonly TooLarge: {
+        TooLarge: {
             headers: {
-                readonly [name: string]: unknown;
+                [name: string]: unknown;
             };
             content: {
-                readonly "application/problem+json": components["schemas"]["Problem"];
+                "application/problem+json": components["schemas"]["Problem"];
             };
         };
         /** @description The body is not application/json */
-        readonly WrongType: {
+        WrongType: {
             headers: {
-                readonly [name: string]: unknown;
+                [name: string]: unknown;
             };
             content: {
-                readonly "application/problem+json": components["schemas"]["Problem"];
+                "application/problem+json": components["schemas"]["Problem"];
             };
         };
         /** @description Over the rate limit; Retry-After says for how long */
-        readonly TooMany: {
+        TooMany: {
             headers: {
-                readonly [name: string]: unknown;
+                [name: string]: unknown;
             };
             content: {
-                readonly "application/problem+json": components["schemas"]["Problem"];
+                "application/problem+json": components["schemas"]["Problem"];
             };
         };
         /** @description Not possible right now; Retry-After says when to ask again */
-        readonly Unavailable: {
+        Unavailable: {
             headers: {
-                readonly [name: string]: unknown;
+                [name: string]: unknown;
             };
             content: {
-                readonly "application/problem+json": components["schemas"]["Problem"];
+                "application/problem+json": components["schemas"]["Problem"];
             };
         };
     };
     parameters: {
-        readonly Id: string;
+        Id: string;
         /** @description The id of an Airflow in the configuration */
-        readonly AirflowId: string;
-        readonly Limit: number;
+        AirflowId: string;
+        Limit: number;
         /** @description next_cursor of the page before */
-        readonly Cursor: string;
+        Cursor: string;
     };
     requestBodies: {
-        readonly Reason: {
-            readonly content: {
-                readonly "application/json": components["schemas"]["ReasonGiven"];
+        Reason: {
+            content: {
+                "application/json": components["schemas"]["ReasonGiven"];
             };
         };
-        readonly OptionalReason: {
-            readonly content: {
-                readonly "application/json": components["schemas"]["ReasonOptional"];
+        OptionalReason: {
+            content: {
+                "application/json": components["schemas"]["ReasonOptional"];
             };
         };
     };
@@ -931,612 +931,612 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
-    readonly postCallback: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
+    postCallback: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
                 /** @description The id of an Airflow in the configuration */
-                readonly airflow: components["parameters"]["AirflowId"];
+                airflow: components["parameters"]["AirflowId"];
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody: {
-            readonly content: {
-                readonly "application/json": Record<string, never>;
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
             };
         };
-        readonly responses: {
+        responses: {
             /** @description Stored */
-            readonly 202: {
+            202: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["CallbackAnswer"];
+                    "application/json": components["schemas"]["CallbackAnswer"];
                 };
             };
-            readonly 400: components["responses"]["Invalid"];
-            readonly 401: components["responses"]["Unauthorized"];
-            readonly 404: components["responses"]["NotFound"];
-            readonly 413: components["responses"]["TooLarge"];
-            readonly 415: components["responses"]["WrongType"];
-            readonly 429: components["responses"]["TooMany"];
-            readonly 503: components["responses"]["Unavailable"];
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["WrongType"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    readonly listSignals: {
-        readonly parameters: {
-            readonly query?: {
-                readonly dag_id?: string;
-                readonly airflow?: string;
-                readonly limit?: components["parameters"]["Limit"];
+    listSignals: {
+        parameters: {
+            query?: {
+                dag_id?: string;
+                airflow?: string;
+                limit?: components["parameters"]["Limit"];
                 /** @description next_cursor of the page before */
-                readonly cursor?: components["parameters"]["Cursor"];
+                cursor?: components["parameters"]["Cursor"];
             };
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        readonly requestBody?: never;
-        readonly responses: {
+        requestBody?: never;
+        responses: {
             /** @description One page */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["SignalList"];
+                    "application/json": components["schemas"]["SignalList"];
                 };
             };
-            readonly 400: components["responses"]["Invalid"];
-            readonly 401: components["responses"]["Unauthorized"];
-            readonly 503: components["responses"]["Unavailable"];
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    readonly postSignal: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    postSignal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        readonly requestBody: {
-            readonly content: {
-                readonly "application/json": components["schemas"]["SignalReport"];
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SignalReport"];
             };
         };
-        readonly responses: {
+        responses: {
             /** @description Heard */
-            readonly 202: {
+            202: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["SignalAnswer"];
+                    "application/json": components["schemas"]["SignalAnswer"];
                 };
             };
-            readonly 400: components["responses"]["Invalid"];
-            readonly 401: components["responses"]["Unauthorized"];
-            readonly 403: components["responses"]["Forbidden"];
-            readonly 409: components["responses"]["Conflict"];
-            readonly 503: components["responses"]["Unavailable"];
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    readonly listIncidents: {
-        readonly parameters: {
-            readonly query?: {
+    listIncidents: {
+        parameters: {
+            query?: {
                 /** @description Repeated or comma separated */
-                readonly status?: readonly string[];
+                status?: string[];
                 /** @description The failing DAG */
-                readonly dag_id?: string;
-                readonly airflow?: string;
-                readonly limit?: components["parameters"]["Limit"];
+                dag_id?: string;
+                airflow?: string;
+                limit?: components["parameters"]["Limit"];
                 /** @description next_cursor of the page before */
-                readonly cursor?: components["parameters"]["Cursor"];
+                cursor?: components["parameters"]["Cursor"];
             };
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        readonly requestBody?: never;
-        readonly responses: {
+        requestBody?: never;
+        responses: {
             /** @description One page */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["IncidentList"];
+                    "application/json": components["schemas"]["IncidentList"];
                 };
             };
-            readonly 400: components["responses"]["Invalid"];
-            readonly 401: components["responses"]["Unauthorized"];
-            readonly 503: components["responses"]["Unavailable"];
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    readonly declareIncident: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    declareIncident: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        readonly requestBody: {
-            readonly content: {
-                readonly "application/json": components["schemas"]["Declaration"];
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Declaration"];
             };
         };
-        readonly responses: {
+        responses: {
             /** @description The incident */
-            readonly 201: {
+            201: {
                 headers: {
-                    readonly Location?: string;
-                    readonly [name: string]: unknown;
+                    Location?: string;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["Incident"];
+                    "application/json": components["schemas"]["Incident"];
                 };
             };
-            readonly 400: components["responses"]["Invalid"];
-            readonly 401: components["responses"]["Unauthorized"];
-            readonly 403: components["responses"]["Forbidden"];
-            readonly 409: components["responses"]["Conflict"];
-            readonly 503: components["responses"]["Unavailable"];
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    readonly getIncident: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
-                readonly id: components["parameters"]["Id"];
+    getIncident: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["Id"];
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody?: never;
-        readonly responses: {
-            readonly 200: components["responses"]["Incident"];
-            readonly 401: components["responses"]["Unauthorized"];
-            readonly 404: components["responses"]["NotFound"];
-            readonly 503: components["responses"]["Unavailable"];
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["Incident"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    readonly editIncident: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
-                readonly id: components["parameters"]["Id"];
+    editIncident: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["Id"];
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody: {
-            readonly content: {
-                readonly "application/json": components["schemas"]["IncidentEdit"];
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["IncidentEdit"];
             };
         };
-        readonly responses: {
-            readonly 200: components["responses"]["Incident"];
-            readonly 400: components["responses"]["Invalid"];
-            readonly 401: components["responses"]["Unauthorized"];
-            readonly 403: components["responses"]["Forbidden"];
-            readonly 404: components["responses"]["NotFound"];
-            readonly 409: components["responses"]["Conflict"];
-            readonly 503: components["responses"]["Unavailable"];
+        responses: {
+            200: components["responses"]["Incident"];
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    readonly getTimeline: {
-        readonly parameters: {
-            readonly query?: {
-                readonly limit?: number;
+    getTimeline: {
+        parameters: {
+            query?: {
+                limit?: number;
                 /** @description next_cursor of the page before */
-                readonly cursor?: components["parameters"]["Cursor"];
+                cursor?: components["parameters"]["Cursor"];
             };
-            readonly header?: never;
-            readonly path: {
-                readonly id: components["parameters"]["Id"];
+            header?: never;
+            path: {
+                id: components["parameters"]["Id"];
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody?: never;
-        readonly responses: {
+        requestBody?: never;
+        responses: {
             /** @description The history */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["Timeline"];
+                    "application/json": components["schemas"]["Timeline"];
                 };
             };
-            readonly 400: components["responses"]["Invalid"];
-            readonly 401: components["responses"]["Unauthorized"];
-            readonly 404: components["responses"]["NotFound"];
-            readonly 503: components["responses"]["Unavailable"];
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    readonly acknowledgeIncident: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
-                readonly id: components["parameters"]["Id"];
+    acknowledgeIncident: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["Id"];
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody?: components["requestBodies"]["OptionalReason"];
-        readonly responses: {
-            readonly 200: components["responses"]["Incident"];
-            readonly 400: components["responses"]["Invalid"];
-            readonly 401: components["responses"]["Unauthorized"];
-            readonly 403: components["responses"]["Forbidden"];
-            readonly 404: components["responses"]["NotFound"];
-            readonly 409: components["responses"]["Conflict"];
-            readonly 503: components["responses"]["Unavailable"];
+        requestBody?: components["requestBodies"]["OptionalReason"];
+        responses: {
+            200: components["responses"]["Incident"];
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    readonly markFixed: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
-                readonly id: components["parameters"]["Id"];
+    markFixed: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["Id"];
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody?: components["requestBodies"]["OptionalReason"];
-        readonly responses: {
+        requestBody?: components["requestBodies"]["OptionalReason"];
+        responses: {
             /** @description The repair; null where nothing is left to repair, and `note` says why */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["FixedAnswer"];
+                    "application/json": components["schemas"]["FixedAnswer"];
                 };
             };
             /** @description The repair is being planned */
-            readonly 202: {
+            202: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["FixedAnswer"];
+                    "application/json": components["schemas"]["FixedAnswer"];
                 };
             };
-            readonly 400: components["responses"]["Invalid"];
-            readonly 401: components["responses"]["Unauthorized"];
-            readonly 403: components["responses"]["Forbidden"];
-            readonly 404: components["responses"]["NotFound"];
-            readonly 409: components["responses"]["Conflict"];
-            readonly 503: components["responses"]["Unavailable"];
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    readonly verifyIncident: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
-                readonly id: components["parameters"]["Id"];
+    verifyIncident: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["Id"];
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody: components["requestBodies"]["Reason"];
-        readonly responses: {
-            readonly 200: components["responses"]["Incident"];
-            readonly 400: components["responses"]["Invalid"];
-            readonly 401: components["responses"]["Unauthorized"];
-            readonly 403: components["responses"]["Forbidden"];
-            readonly 404: components["responses"]["NotFound"];
-            readonly 409: components["responses"]["Conflict"];
-            readonly 503: components["responses"]["Unavailable"];
+        requestBody: components["requestBodies"]["Reason"];
+        responses: {
+            200: components["responses"]["Incident"];
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    readonly releaseIncident: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
-                readonly id: components["parameters"]["Id"];
+    releaseIncident: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["Id"];
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody: components["requestBodies"]["Reason"];
-        readonly responses: {
-            readonly 200: components["responses"]["Incident"];
-            readonly 400: components["responses"]["Invalid"];
-            readonly 401: components["responses"]["Unauthorized"];
-            readonly 403: components["responses"]["Forbidden"];
-            readonly 404: components["responses"]["NotFound"];
-            readonly 409: components["responses"]["Conflict"];
-            readonly 503: components["responses"]["Unavailable"];
+        requestBody: components["requestBodies"]["Reason"];
+        responses: {
+            200: components["responses"]["Incident"];
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    readonly dismissIncident: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
-                readonly id: components["parameters"]["Id"];
+    dismissIncident: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["Id"];
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody: components["requestBodies"]["Reason"];
-        readonly responses: {
-            readonly 200: components["responses"]["Incident"];
-            readonly 400: components["responses"]["Invalid"];
-            readonly 401: components["responses"]["Unauthorized"];
-            readonly 403: components["responses"]["Forbidden"];
-            readonly 404: components["responses"]["NotFound"];
-            readonly 409: components["responses"]["Conflict"];
-            readonly 503: components["responses"]["Unavailable"];
+        requestBody: components["requestBodies"]["Reason"];
+        responses: {
+            200: components["responses"]["Incident"];
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    readonly previewRelease: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
-                readonly id: components["parameters"]["Id"];
+    previewRelease: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["Id"];
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody?: never;
-        readonly responses: {
+        requestBody?: never;
+        responses: {
             /** @description The preview */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["ReleasePreview"];
+                    "application/json": components["schemas"]["ReleasePreview"];
                 };
             };
-            readonly 401: components["responses"]["Unauthorized"];
-            readonly 404: components["responses"]["NotFound"];
-            readonly 503: components["responses"]["Unavailable"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    readonly listHolds: {
-        readonly parameters: {
-            readonly query?: {
-                readonly dag_id?: string;
-                readonly airflow?: string;
-                readonly incident_id?: string;
+    listHolds: {
+        parameters: {
+            query?: {
+                dag_id?: string;
+                airflow?: string;
+                incident_id?: string;
                 /** @description true leaves out released ones */
-                readonly active?: boolean;
-                readonly limit?: components["parameters"]["Limit"];
+                active?: boolean;
+                limit?: components["parameters"]["Limit"];
                 /** @description next_cursor of the page before */
-                readonly cursor?: components["parameters"]["Cursor"];
+                cursor?: components["parameters"]["Cursor"];
             };
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        readonly requestBody?: never;
-        readonly responses: {
+        requestBody?: never;
+        responses: {
             /** @description One page */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["HoldList"];
+                    "application/json": components["schemas"]["HoldList"];
                 };
             };
-            readonly 400: components["responses"]["Invalid"];
-            readonly 401: components["responses"]["Unauthorized"];
-            readonly 503: components["responses"]["Unavailable"];
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    readonly releaseHold: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
-                readonly id: components["parameters"]["Id"];
+    releaseHold: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["Id"];
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody: components["requestBodies"]["Reason"];
-        readonly responses: {
+        requestBody: components["requestBodies"]["Reason"];
+        responses: {
             /** @description The hold */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["Hold"];
+                    "application/json": components["schemas"]["Hold"];
                 };
             };
-            readonly 400: components["responses"]["Invalid"];
-            readonly 401: components["responses"]["Unauthorized"];
-            readonly 403: components["responses"]["Forbidden"];
-            readonly 404: components["responses"]["NotFound"];
-            readonly 409: components["responses"]["Conflict"];
-            readonly 503: components["responses"]["Unavailable"];
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    readonly getRepair: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
-                readonly id: components["parameters"]["Id"];
+    getRepair: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["Id"];
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody?: never;
-        readonly responses: {
-            readonly 200: components["responses"]["Repair"];
-            readonly 401: components["responses"]["Unauthorized"];
-            readonly 404: components["responses"]["NotFound"];
-            readonly 503: components["responses"]["Unavailable"];
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["Repair"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    readonly approveRepair: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
-                readonly id: components["parameters"]["Id"];
+    approveRepair: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["Id"];
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody: {
-            readonly content: {
-                readonly "application/json": components["schemas"]["ApprovalGiven"];
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ApprovalGiven"];
             };
         };
-        readonly responses: {
-            readonly 200: components["responses"]["Repair"];
-            readonly 400: components["responses"]["Invalid"];
-            readonly 401: components["responses"]["Unauthorized"];
-            readonly 403: components["responses"]["Forbidden"];
-            readonly 404: components["responses"]["NotFound"];
-            readonly 409: components["responses"]["Conflict"];
-            readonly 503: components["responses"]["Unavailable"];
+        responses: {
+            200: components["responses"]["Repair"];
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    readonly rejectRepair: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
-                readonly id: components["parameters"]["Id"];
+    rejectRepair: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["Id"];
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody: components["requestBodies"]["Reason"];
-        readonly responses: {
-            readonly 200: components["responses"]["Repair"];
-            readonly 400: components["responses"]["Invalid"];
-            readonly 401: components["responses"]["Unauthorized"];
-            readonly 403: components["responses"]["Forbidden"];
-            readonly 404: components["responses"]["NotFound"];
-            readonly 409: components["responses"]["Conflict"];
-            readonly 503: components["responses"]["Unavailable"];
+        requestBody: components["requestBodies"]["Reason"];
+        responses: {
+            200: components["responses"]["Repair"];
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    readonly cancelRepair: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
-                readonly id: components["parameters"]["Id"];
+    cancelRepair: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["Id"];
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody: components["requestBodies"]["Reason"];
-        readonly responses: {
-            readonly 200: components["responses"]["Repair"];
-            readonly 400: components["responses"]["Invalid"];
-            readonly 401: components["responses"]["Unauthorized"];
-            readonly 403: components["responses"]["Forbidden"];
-            readonly 404: components["responses"]["NotFound"];
-            readonly 409: components["responses"]["Conflict"];
-            readonly 503: components["responses"]["Unavailable"];
+        requestBody: components["requestBodies"]["Reason"];
+        responses: {
+            200: components["responses"]["Repair"];
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    readonly getDag: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
+    getDag: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
                 /** @description The id of an Airflow in the configuration */
-                readonly airflow: components["parameters"]["AirflowId"];
-                readonly dag_id: string;
+                airflow: components["parameters"]["AirflowId"];
+                dag_id: string;
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody?: never;
-        readonly responses: {
+        requestBody?: never;
+        responses: {
             /** @description The DAG */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["Dag"];
+                    "application/json": components["schemas"]["Dag"];
                 };
             };
-            readonly 401: components["responses"]["Unauthorized"];
-            readonly 404: components["responses"]["NotFound"];
-            readonly 503: components["responses"]["Unavailable"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    readonly healthz: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    healthz: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        readonly requestBody?: never;
-        readonly responses: {
+        requestBody?: never;
+        responses: {
             /** @description Alive */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": {
+                    "application/json": {
                         /** @constant */
-                        readonly status: "alive";
+                        status: "alive";
                     };
                 };
             };
         };
     };
-    readonly readyz: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    readyz: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        readonly requestBody?: never;
-        readonly responses: {
+        requestBody?: never;
+        responses: {
             /** @description Ready */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["Readiness"];
+                    "application/json": components["schemas"]["Readiness"];
                 };
             };
             /** @description Not ready, and why */
-            readonly 503: {
+            503: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["Readiness"];
+                    "application/json": components["schemas"]["Readiness"];
                 };
             };
         };
     };
-    readonly metrics: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    metrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        readonly requestBody?: never;
-        readonly responses: {
+        requestBody?: never;
+        responses: {
             /** @description Prometheus text */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "text/plain": string;
+                    "text/plain": string;
                 };
             };
-            readonly 401: components["responses"]["Unauthorized"];
+            401: components["responses"]["Unauthorized"];
         };
     };
 }

@@ -5,9 +5,7 @@ import { personOf } from './access.ts';
 import { knownAirflow, only, paging, text } from './asked.ts';
 import type { HttpDeps } from './deps.ts';
 import { signalJson } from './json.ts';
-import type { components } from './schema-service.d.ts';
-
-type Api = components['schemas'];
+import type { Api } from './schema.ts';
 
 /** What the read models must offer for the list of signals; without it the list is not served. */
 interface ReadsSignals {
