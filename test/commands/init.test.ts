@@ -91,8 +91,8 @@ test('it says what comes next', () => {
   const printed = init({ airflowId: 'main' });
   for (const part of [
     'AIRFLOW_PASSWORD',
-    'firedamper check',
-    'firedamper serve',
+    `npm run -s firedamper -- check --config ${file('firedamper.yaml')}`,
+    `npm run -s firedamper -- serve --config ${file('firedamper.yaml')}`,
     'pip install',
     'FIREDAMPER_AIRFLOW=main',
     'FIREDAMPER_SECRET',
