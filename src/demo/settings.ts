@@ -77,6 +77,10 @@ function onlyThree(input: SettingsInput): Record<string, string> {
     AIRFLOW__API__PORT: String(input.port),
     AIRFLOW__API__BASE_URL: url,
     AIRFLOW__API__WORKERS: '1',
+    // The default of 5 + 10 connections for 40 request threads locks an API server up (3.3.2: every request waits 30 s for a connection) as soon as
+    // some 16 requests come at the same time; tasks report over the same server.
+    AIRFLOW__DATABASE__SQL_ALCHEMY_POOL_SIZE: '50',
+    AIRFLOW__DATABASE__SQL_ALCHEMY_MAX_OVERFLOW: '20',
     AIRFLOW__API__SECRET_KEY: randomBytes(32).toString('hex'),
     AIRFLOW__API_AUTH__JWT_SECRET: randomBytes(48).toString('hex'), // HS512 wants 64 bytes
     AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL: '5',
