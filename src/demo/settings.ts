@@ -70,17 +70,14 @@ function onlyThree(input: SettingsInput): Record<string, string> {
     AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE: join(input.home, 'passwords.json'),
     AIRFLOW__CORE__EXECUTION_API_SERVER_URL: `${url}/execution/`, // default is port 8080, whatever [api] port says
     AIRFLOW__CORE__LAZY_LOAD_PLUGINS: 'True',
-    // The API server's own default (5 and 10 more) ran dry with a dozen clients at once, and it never recovered (3.3.2, seen live).
+    // The API server's own default (5 and 10 more, for 40 request threads) ran dry with a dozen clients at once: then every request, those of the tasks
+    // included, waits 30 s for a connection, and it does not recover while anybody goes on asking (3.3.2, seen live).
     AIRFLOW__DATABASE__SQL_ALCHEMY_POOL_SIZE: '20',
     AIRFLOW__DATABASE__SQL_ALCHEMY_MAX_OVERFLOW: '40',
     AIRFLOW__API__HOST: '127.0.0.1',
     AIRFLOW__API__PORT: String(input.port),
     AIRFLOW__API__BASE_URL: url,
     AIRFLOW__API__WORKERS: '1',
-    // The default of 5 + 10 connections for 40 request threads locks an API server up (3.3.2: every request waits 30 s for a connection) as soon as
-    // some 16 requests come at the same time; tasks report over the same server.
-    AIRFLOW__DATABASE__SQL_ALCHEMY_POOL_SIZE: '50',
-    AIRFLOW__DATABASE__SQL_ALCHEMY_MAX_OVERFLOW: '20',
     AIRFLOW__API__SECRET_KEY: randomBytes(32).toString('hex'),
     AIRFLOW__API_AUTH__JWT_SECRET: randomBytes(48).toString('hex'), // HS512 wants 64 bytes
     AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL: '5',
