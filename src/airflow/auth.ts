@@ -4,7 +4,7 @@
  */
 import type { AirflowConfig } from '../config.ts';
 import { AirflowError } from './client.ts';
-import { detailOf, fromHttpFailure, parseObject } from './failures.ts';
+import { fromHttpFailure, parseObject } from './failures.ts';
 import { type Http, type HttpAnswer, HttpFailure } from './http.ts';
 
 export type AuthConfig = AirflowConfig['auth'];
@@ -27,12 +27,6 @@ export const staticToken = (token: string): Authenticator => ({
 
 export const basicHeaders = (auth: PasswordAuth): Readonly<Record<string, string>> => ({
   Authorization: `Basic ${Buffer.from(`${auth.username}:${auth.password.reveal()}`).toString('base64')}`,
-});
-
-export const basic = (auth: PasswordAuth): Authenticator => ({
-  account: auth.username,
-  headers: async () => basicHeaders(auth),
-  renew: async () => false,
 });
 
 interface Token {
@@ -149,6 +143,3 @@ const accountOfToken = (token: string): string | null => {
   const { sub } = claimsOf(token);
   return typeof sub === 'string' && sub !== '' && !/^\d+$/.test(sub) ? sub : null;
 };
-
-/** For messages: Airflow's own words of a refused log-in. */
-export const refusalText = (answer: HttpAnswer): string => detailOf(answer) ?? `answered ${answer.status}`;

@@ -838,6 +838,8 @@ export interface operations {
                 order_by?: components["parameters"]["orderBy"];
                 state?: string[];
                 end_date_gte?: string;
+                /** @description From 3.2; ignored before. */
+                duration_gte?: number;
                 updated_at_gte?: string;
                 logical_date_gte?: string;
                 logical_date_lte?: string;

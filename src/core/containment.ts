@@ -262,11 +262,11 @@ export function settleContainment(draft: Draft, incidentId: string): void {
 
 function tellSpared(draft: Draft, incident: Incident, spared: readonly Spared[]): void {
   const before = new Map(draft.incident(incident.id).spared.map((d) => [dagKey(d), d.reason.code]));
-  for (const d of spared) {
-    if (before.get(dagKey(d)) === d.reason.code) continue;
-    draft.tell(incident.id, 'dag.spared', d.dagId, d.reason);
-    if (d.reason.code === 'over_cap' || d.reason.code === 'ask_tag') draft.notice(incident.id, 'attention', d.dagId);
-  }
+  const news = spared.filter((d) => before.get(dagKey(d)) !== d.reason.code);
+  for (const d of news) draft.tell(incident.id, 'dag.spared', d.dagId, d.reason);
+  // One question for all of them: a cap that is reached by hundreds must not become hundreds of messages.
+  const asked = news.filter((d) => d.reason.code === 'over_cap' || d.reason.code === 'ask_tag').map((d) => d.dagId);
+  if (asked.length > 0) draft.notice(incident.id, 'attention', asked.join(', '));
   const held = new Set(
     draft
       .holdsOf(incident.id)

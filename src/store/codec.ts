@@ -141,6 +141,7 @@ export const signalToRow = (s: HeardSignal): Insertable<Tables['signals']> => ({
   n: numberOf(s.id),
   key: s.key,
   airflow: s.airflow,
+  dag_id: s.dagId,
   origin: s.origin,
   incident_id: s.incidentId,
   heard_at: s.heardAt,

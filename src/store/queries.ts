@@ -3,6 +3,7 @@ import type { Kysely } from 'kysely';
 import type { DagFacts, DagRef, Lineage, LineageEdge } from '../core/facts.ts';
 import type { Hold } from '../core/hold.ts';
 import type { Incident } from '../core/incident.ts';
+import type { HeardSignal } from '../core/signal.ts';
 import * as codec from './codec.ts';
 import type { DagView, IncidentView, Page, ReadModels, StoreCounts } from './readModels.ts';
 import type { Tables } from './tables.ts';
@@ -27,6 +28,7 @@ export function createReadModels(db: Db): ReadModels {
       return row ? codec.repairFromRow(row) : null;
     },
     dag: (airflow, dagId) => dag(db, { airflow, dagId }),
+    signals: (query) => signals(db, query),
     quarantine: async (limit) => {
       const rows = await db
         .selectFrom('inbox')
@@ -83,6 +85,18 @@ async function holds(db: Db, q: Parameters<ReadModels['holds']>[0]): Promise<Pag
   return paged(await query.execute(), q.limit, codec.holdFromRow);
 }
 
+async function signals(db: Db, q: Parameters<ReadModels['signals']>[0]): Promise<Page<HeardSignal>> {
+  let query = db
+    .selectFrom('signals')
+    .select(['n', 'doc'])
+    .where('n', '<', after(q.cursor))
+    .orderBy('n', 'desc')
+    .limit(q.limit + 1);
+  if (q.airflow !== undefined) query = query.where('airflow', '=', q.airflow);
+  if (q.dagId !== undefined) query = query.where('dag_id', '=', q.dagId);
+  return paged(await query.execute(), q.limit, codec.signalFromRow);
+}
+
 async function incident(db: Db, id: string): Promise<IncidentView | null> {
   const row = await db.selectFrom('incidents').select('doc').where('id', '=', id).executeTakeFirst();
   if (!row) return null;
@@ -104,9 +118,18 @@ async function incident(db: Db, id: string): Promise<IncidentView | null> {
   };
 }
 
+/** Parsed once per change: a list of incidents asks for the links of each, and a large Airflow has thousands. */
+const parsedLineage = new Map<string, { readonly doc: string; readonly edges: readonly LineageEdge[] }>();
+
 async function allEdges(db: Db): Promise<LineageEdge[]> {
-  const rows = await db.selectFrom('facts').select('doc').where('kind', '=', 'lineage').execute();
-  return rows.flatMap((r) => [...(JSON.parse(r.doc) as Lineage).edges]);
+  const rows = await db.selectFrom('facts').select(['airflow', 'doc']).where('kind', '=', 'lineage').execute();
+  return rows.flatMap(({ airflow, doc }) => {
+    const known = parsedLineage.get(airflow);
+    if (known?.doc === doc) return known.edges;
+    const { edges } = JSON.parse(doc) as Lineage;
+    parsedLineage.set(airflow, { doc, edges });
+    return edges;
+  });
 }
 
 const isDag = (d: DagRef, e: DagRef): boolean => d.airflow === e.airflow && d.dagId === e.dagId;

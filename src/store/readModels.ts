@@ -29,6 +29,8 @@ export interface ReadModels {
   hold(id: string): Promise<Hold | null>;
   repair(id: string): Promise<Repair | null>;
   dag(airflow: string, dagId: string): Promise<DagView | null>;
+  /** Everything heard, newest first, whatever became of it. */
+  signals(query: { dagId?: string; airflow?: string; limit: number; cursor?: string }): Promise<Page<HeardSignal>>;
   /** Callbacks that were signed and well-formed but of unknown shape, newest first. */
   quarantine(limit: number): Promise<readonly QuarantinedCallback[]>;
   counts(): Promise<StoreCounts>;

@@ -59,6 +59,7 @@ export interface Tables {
     n: number;
     key: string;
     airflow: string;
+    dag_id: string;
     origin: string;
     incident_id: string | null;
     heard_at: string;

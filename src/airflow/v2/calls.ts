@@ -9,12 +9,13 @@ import { v2Backfills } from './backfills.ts';
 import { v2Capabilities } from './capabilities.ts';
 import { type V2Setting, v2Dags } from './dags.ts';
 import { v2Lineage } from './lineage.ts';
-import { v2Runs } from './runs.ts';
+import { v2Runs, v2Tasks } from './runs.ts';
 
 /** `open` sends without a log-in: health needs none, and must be seen also where the log-in fails. */
 export const createV2 = (setting: V2Setting, open: Wire): Calls => ({
   ...v2Dags(setting),
   ...v2Runs(setting),
+  ...v2Tasks(setting),
   ...v2Audit(setting),
   ...v2Assets(setting),
   ...v2Backfills(setting),

@@ -8,7 +8,7 @@ import { linkingTasksOf } from '../linkingTasks.ts';
 import { rows } from '../typedWire.ts';
 import { v2Assets } from './assets.ts';
 import { type V2Setting, v2Dags } from './dags.ts';
-import { v2Runs } from './runs.ts';
+import { v2Tasks } from './runs.ts';
 
 export const v2Lineage = (setting: V2Setting): (() => Promise<Lineage>) => {
   const { wire } = setting;
@@ -54,5 +54,5 @@ const newestFields = async (setting: V2Setting, dagId: string, taskId: string): 
   const [found] = newest;
   if (found === undefined) return null;
   if (Object.keys(found.fields).length > 0) return found.fields;
-  return v2Runs(setting).getRenderedFields(dagId, found.runId, taskId);
+  return v2Tasks(setting).getRenderedFields(dagId, found.runId, taskId);
 };

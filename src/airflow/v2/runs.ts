@@ -1,20 +1,25 @@
 /** Airflow 3: runs and task instances. */
+import type { RunFacts, TaskFacts } from '../../core/facts.ts';
 import type { Calls } from '../calls.ts';
-import { everything } from '../ids.ts';
+import { everything, type Ids } from '../ids.ts';
 import { nullWhenMissing } from '../missing.ts';
 import { allPages } from '../pages.ts';
 import { rows } from '../typedWire.ts';
 import type { V2Setting } from './dags.ts';
 import { runFacts, taskFacts } from './translate.ts';
 
-type RunCalls = Pick<
-  Calls,
-  'listFailedRuns' | 'listFailedRunsUpdated' | 'listFailedTasks' | 'listRuns' | 'getRun' | 'listTasks' | 'getRenderedFields'
->;
+type RunCalls = Pick<Calls, 'listFailedRuns' | 'listFailedRunsUpdated' | 'listRuns' | 'getRun'>;
+type TaskCalls = Pick<Calls, 'listFailedTasks' | 'listTasks' | 'getRenderedFields'>;
 
-const runKey = (run: { dagId: string; runId: string }) => `${run.dagId}\n${run.runId}`;
-const taskKey = (task: { dagId: string; runId: string; taskId: string; mapIndex: number }) =>
-  `${task.dagId}\n${task.runId}\n${task.taskId}\n${task.mapIndex}`;
+const runKey = (run: RunFacts) => `${run.dagId}\n${run.runId}`;
+const taskKey = (task: TaskFacts) => `${task.dagId}\n${task.runId}\n${task.taskId}\n${task.mapIndex}`;
+
+/**
+ * `end_date_gte` lets runs without an end through, for ever: those of a cancelled backfill (3.0.6-3.3.2), and after one of a year that is
+ * four more pages at each poll. They have no duration either, and that filter is strict, from 3.2 on; before, it is not looked at. It must
+ * not be 0, which Airflow takes for "no filter" (3.3.2).
+ */
+const hasEnded = { duration_gte: -86_400 };
 
 export const v2Runs = ({ wire }: V2Setting): RunCalls => {
   type RunQuery = NonNullable<Parameters<typeof wire.get<'/api/v2/dags/{dag_id}/dagRuns', unknown>>[1]['query']>;
@@ -33,31 +38,14 @@ export const v2Runs = ({ wire }: V2Setting): RunCalls => {
       runKey,
       most,
     );
-  // `end_date_gte` lets runs without an end through, for ever (the runs of a cancelled backfill, 3.0.6-3.3.2): they never started.
-  const started = async (found: ReturnType<typeof runs>) => (await found).filter((run) => run.startDate !== null);
+  const failed = async (query: RunQuery) => {
+    const found = await runs('poll', everything, { ...query, ...hasEnded, state: ['failed'] });
+    return found.filter((run) => run.startDate !== null);
+  };
 
   return {
-    listFailedRuns: (since) =>
-      started(runs('poll', everything, { state: ['failed'], end_date_gte: since, order_by: ['end_date'] })),
-    listFailedRunsUpdated: (since) =>
-      started(runs('poll', everything, { state: ['failed'], updated_at_gte: since, order_by: ['updated_at'] })),
-    // The GET, never the POST batch: that one writes an audit row at each call (3.0-3.3).
-    listFailedTasks: async (since) => {
-      const found = await allPages(
-        (limit, offset) =>
-          wire.get(
-            '/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances',
-            {
-              lane: 'poll',
-              ids: { dag_id: everything, dag_run_id: everything },
-              query: { state: ['failed'], end_date_gte: since, order_by: ['end_date'], limit, offset },
-            },
-            (body) => ({ rows: rows(body.task_instances, 'task_instances').map(taskFacts), total: body.total_entries }),
-          ),
-        taskKey,
-      );
-      return found.filter((task) => task.endDate !== null);
-    },
+    listFailedRuns: (since) => failed({ end_date_gte: since, order_by: ['end_date'] }),
+    listFailedRunsUpdated: (since) => failed({ updated_at_gte: since, order_by: ['updated_at'] }),
     listRuns: (dagId, filter) =>
       runs(
         'reads',
@@ -78,16 +66,35 @@ export const v2Runs = ({ wire }: V2Setting): RunCalls => {
           runFacts,
         ),
       ),
-    listTasks: (dagId, runId) =>
-      allPages(
-        (limit, offset) =>
-          wire.get(
-            '/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances',
-            { lane: 'reads', ids: { dag_id: dagId, dag_run_id: runId }, query: { order_by: ['map_index'], limit, offset } },
-            (body) => ({ rows: rows(body.task_instances, 'task_instances').map(taskFacts), total: body.total_entries }),
-          ),
-        taskKey,
-      ),
+  };
+};
+
+export const v2Tasks = ({ wire }: V2Setting): TaskCalls => {
+  type TaskPath = '/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances';
+  type TaskQuery = NonNullable<Parameters<typeof wire.get<TaskPath, unknown>>[1]['query']>;
+
+  const tasks = (lane: 'poll' | 'reads', ids: Ids, query: TaskQuery) =>
+    allPages(
+      (limit, offset) =>
+        wire.get(
+          '/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances',
+          { lane, ids, query: { ...query, limit, offset } },
+          (body) => ({ rows: rows(body.task_instances, 'task_instances').map(taskFacts), total: body.total_entries }),
+        ),
+      taskKey,
+    );
+
+  return {
+    // The GET, never the POST batch: that one writes an audit row at each call (3.0-3.3).
+    listFailedTasks: async (since) => {
+      const found = await tasks(
+        'poll',
+        { dag_id: everything, dag_run_id: everything },
+        { state: ['failed'], end_date_gte: since, order_by: ['end_date'] },
+      );
+      return found.filter((task) => task.endDate !== null);
+    },
+    listTasks: (dagId, runId) => tasks('reads', { dag_id: dagId, dag_run_id: runId }, { order_by: ['map_index'] }),
     // The single task instance: lists answer `{}` on 3.0-3.2 (seen live).
     getRenderedFields: (dagId, runId, taskId) =>
       wire.get(

@@ -77,6 +77,7 @@ create table signals (
   n           integer not null unique,
   key         text not null,
   airflow     text not null,
+  dag_id      text not null,
   origin      text not null,
   incident_id text,
   heard_at    text not null,
@@ -85,6 +86,7 @@ create table signals (
   unique (key, origin)
 ) strict;
 create index signals_incident on signals (incident_id);
+create index signals_dag on signals (airflow, dag_id, n);
 
 create table timeline (
   id          integer primary key autoincrement,
