@@ -54,6 +54,29 @@ test.each([2, 3] as const)(
   },
 );
 
+test.each([
+  ['3.3.2', 1],
+  ['3.1.8', 3],
+])(
+  '%s: the dead runs of a cancelled backfill are never among the failed ones; they cost %i requests a poll',
+  async (version, requests) => {
+    const day = 86_400_000;
+    const { fake, client } = await start({ generation: 3, version });
+    fake.dag('A', { paused: true, schedule: { every: day, start: Date.now() - 300 * day }, tasks: { t: {} } });
+    const range = {
+      dagId: 'A',
+      from: new Date(Date.now() - 290 * day).toISOString(),
+      to: new Date(Date.now() - 40 * day).toISOString(),
+    };
+    const backfill = await client.startBackfill({ ...range, reprocess: 'none', maxActiveRuns: 1 });
+    await client.cancelBackfill(backfill.id);
+    expect(fake.runs('A').filter((run) => run.state === 'failed').length).toBeGreaterThan(200);
+    const before = fake.requests.length;
+    expect(await client.listFailedRuns(since)).toEqual([]);
+    expect(fake.requests.length - before).toBe(requests);
+  },
+);
+
 test.each([2, 3] as const)('generation %i: many events of one asset, oldest first, from a moment on', async (generation) => {
   let now = Date.parse('2026-11-20T00:00:00Z');
   const { fake, client } = await start({ generation, now: () => now });

@@ -30,7 +30,7 @@ export const routesV2 = (world: World, cap: number): readonly Route[] => {
     );
     return ok({ [name]: page(sorted, call.query, rules).map(({ json }) => json), total_entries: rows.length });
   };
-  const minor = Number(world.options.version.split('.')[1] ?? 0);
+  const minor = minorOf(world);
   const fields = (single: boolean) => single || minor >= 3;
   const get = (path: string, run: (call: Call) => Answer): Route => ({
     method: 'GET',
@@ -159,6 +159,8 @@ const field_ = (json: Row, field: string): string | number | null => {
   return typeof value === 'string' || typeof value === 'number' ? value : null;
 };
 
+const minorOf = (world: World): number => Number(world.options.version.split('.')[1] ?? 0);
+
 const found = (world: World, dagId: string | undefined) => {
   const dag = world.dags.get(dagId ?? '');
   if (dag === undefined) throw new FakeError(404, `The Dag with ID: \`${dagId}\` was not found`);
@@ -221,9 +223,12 @@ const filterRuns = (world: World, { ids, query }: Call): Run[] => {
     timeParam(query, 'logical_date_gte'),
     timeParam(query, 'logical_date_lte'),
   ];
+  // A strict filter other than the one of the end, from 3.2 on; 0 counts as none (3.3.2).
+  const longerThan = minorOf(world) >= 2 ? Number(query.get('duration_gte') ?? 0) : 0;
   return runs.filter(
     (run) =>
       (states.length === 0 || states.includes(run.state)) &&
+      (longerThan === 0 || (run.start !== null && run.end !== null && run.end - run.start >= longerThan * 1000)) &&
       (types.length === 0 || types.includes(run.runType)) &&
       atOrAfter(run.end, end, true) &&
       atOrAfter(run.updated, updated, false) &&
