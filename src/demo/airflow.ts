@@ -80,6 +80,10 @@ async function start(options: StartOptions, crew: Crew, progress: Progress): Pro
     ['out', 'logs', 'airflow.cfg', 'passwords.json'].map((name) => rm(join(home, name), { recursive: true, force: true })),
   );
   await Promise.all(['out', 'logs', 'plugins'].map((name) => mkdir(join(home, name), { recursive: true })));
+  for (const folder of options.emptied ?? []) {
+    await rm(folder, { recursive: true, force: true });
+    await mkdir(folder, { recursive: true });
+  }
   const users = [newUser('admin', true), ...(options.serviceUsers ?? []).map((username) => newUser(username, false))];
   const databaseUrl = await provideDatabase(installation, home, users, crew, progress);
   const [free, ...logPorts] = (await freePorts(3)) as [number, number, number];
