@@ -62,14 +62,21 @@ async function happens(fake: FakeAirflow, service: Service, h: Happening): Promi
     for (const key of [...fake.world.outcomes.keys()]) if (key.startsWith(`${h.mended}/`)) fake.world.outcomes.delete(key);
   } else if ('status' in h) await service.reaches(h.status, h.of);
   else if ('fixed' in h) {
-    const { repair } = (await service.call(h.by, 'POST', `/v1/incidents/${(await service.incident(h.fixed)).id}/fixed`, { reason: 'mended' })).body;
+    const { repair } = (
+      await service.call(h.by, 'POST', `/v1/incidents/${(await service.incident(h.fixed)).id}/fixed`, { reason: 'mended' })
+    ).body;
     await service.until('a plan', async () => (await service.get(`/v1/repairs/${repair.id}`)).state === 'proposed');
   } else if ('approved' in h) {
     const [repair] = (await service.incident(h.approved)).repairs;
     const answer = await service.call(h.by, 'POST', `/v1/repairs/${repair.id}/approve`, { digest: repair.digest, comment: 'go' });
     expect(answer.status, JSON.stringify(answer.body)).toBe(200);
-  } else if ('repair' in h) await service.until(`repair ${h.repair}`, async () => (await service.incident(h.of)).repairs[0]?.state === h.repair);
-  else if ('hold' in h) await service.until(`hold ${h.hold} ${h.is}`, async () => (await service.get(`/v1/holds?dag_id=${h.hold}`)).holds[0]?.state === h.is);
+  } else if ('repair' in h)
+    await service.until(`repair ${h.repair}`, async () => (await service.incident(h.of)).repairs[0]?.state === h.repair);
+  else if ('hold' in h)
+    await service.until(
+      `hold ${h.hold} ${h.is}`,
+      async () => (await service.get(`/v1/holds?dag_id=${h.hold}`)).holds[0]?.state === h.is,
+    );
   else if (h.person === 'clears') fake.person().clear(h.dag, h.run ?? '');
   else fake.person()[h.person === 'pauses' ? 'pause' : 'unpause'](h.dag);
 }
@@ -85,7 +92,13 @@ function whatHappened(fake: FakeAirflow): Record<string, string[]> {
   const names = new Map<string, string>();
   for (const e of fake.effects) {
     const key = `${e.dagId}/${e.runId}`;
-    if (e.runId && !names.has(key)) names.set(key, /^[a-z0-9_]{1,12}$/.test(e.runId) ? e.runId : `run ${[...names.keys()].filter((k) => k.startsWith(`${e.dagId}/`)).length + 1}`);
+    if (e.runId && !names.has(key))
+      names.set(
+        key,
+        /^[a-z0-9_]{1,12}$/.test(e.runId)
+          ? e.runId
+          : `run ${[...names.keys()].filter((k) => k.startsWith(`${e.dagId}/`)).length + 1}`,
+      );
     const state = e.kind === 'run_ended' ? ` ${e.detail ?? ''}` : '';
     told[e.dagId] = [...(told[e.dagId] ?? []), `${e.by}: ${e.kind}${e.runId ? ` ${names.get(key)}` : ''}${state}`.trimEnd()];
   }
