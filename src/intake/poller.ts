@@ -19,6 +19,7 @@ const BUSY_MS = 1_500;
 const PAGE = 100;
 
 export interface PollerState {
+  /** Start of the last whole cycle: what was visible before it has been heard. */
   readonly lastPollAt: string | null;
   readonly lastError: string | null;
   readonly version: string | null;
@@ -104,6 +105,7 @@ class AirflowPoller implements Poller {
 
   async #cycle(): Promise<void> {
     const { client, store, responder, world, now, onState, surveyIntervalMs } = this.#deps;
+    const startedAt = iso(now());
     const due = now() - this.#surveyedAt >= surveyIntervalMs;
     if (due || !world.hasRead(this.#airflow)) await this.#survey();
     await this.#hearFailures(due);
@@ -112,7 +114,7 @@ class AirflowPoller implements Poller {
     const seen = await observe(client, watched, world.dagCount(this.#airflow));
     if (seen) await responder.respond({ type: 'observed', airflow: this.#airflow, seen });
     await responder.respond({ type: 'tick' });
-    this.#state = { ...this.#state, lastPollAt: iso(now()), lastError: null };
+    this.#state = { ...this.#state, lastPollAt: startedAt, lastError: null };
     onState(this.#state, null);
   }
 
