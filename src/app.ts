@@ -10,6 +10,7 @@ import type { AirflowClient } from './airflow/client.ts';
 import { createAirflowClient } from './airflow/connect.ts';
 import { createAnnouncer } from './announce.ts';
 import type { Config } from './config.ts';
+import type { Signal } from './core/signal.ts';
 import type { EffectDeps } from './effects/deps.ts';
 import { readMissed } from './effects/planRelease.ts';
 import { createReadBack } from './effects/readBack.ts';
@@ -83,7 +84,7 @@ export async function startApp(options: AppOptions): Promise<App> {
   };
   const announcer = createAnnouncer({ config, read: store.read, log, now });
   const worker = createWorker({ store, responder, effects, announce: announcer.announce, onError });
-  const intake = createCallbackIntake({ inbox: store.inbox, responder, onError });
+  const intake = createCallbackIntake({ inbox: store.inbox, responder, complete: completer(config, clients), onError });
   const pollerStates = new Map([...pollers].map(([id, p]) => [id, p.state] as const));
   const http = createHttpServer({
     ...{ config, read: store.read, act: responder.act, now, log },
@@ -142,6 +143,18 @@ async function recallWorld(store: Store, config: Config, now: () => number): Pro
   const seenAt = new Date(now()).toISOString();
   await store.saveFacts(DECLARED, 'lineage', { airflow: DECLARED, edges: config.edges, gaps: [], seenAt }, seenAt);
   return world;
+}
+
+/** The type of a run is asked for only where the policy ignores some types and the sender did not say it: it costs a call before the hold. */
+function completer({ policy }: Config, clients: ReadonlyMap<string, AirflowClient>): (signal: Signal) => Promise<Signal> {
+  if (policy.watch.ignoreRunTypes.length === 0) return async (signal) => signal;
+  return async (signal) => {
+    if (signal.runType !== null) return signal;
+    const run = await known(clients, signal.airflow)
+      .getRun(signal.dagId, signal.runId)
+      .catch(() => null);
+    return run ? { ...signal, runType: run.runType } : signal;
+  };
 }
 
 function makeClients({ config, log, makeClient }: AppOptions): ReadonlyMap<string, AirflowClient> {

@@ -125,6 +125,12 @@ async function planClear(p: Planning, dagId: string, run: RunFacts): Promise<Dra
   for (const tasks of failed.length > 0 ? [failed, null] : [null]) {
     const cleared = await dryRun(p, { dagId, runId: run.runId, tasks, onLatestVersion: true }, all);
     if (cleared.length === 0) continue;
+    // The dry run does not say which attempt it saw: somebody may have cleared the run while we asked.
+    const now = await p.client.getRun(dagId, run.runId);
+    if (now?.startDate !== run.startDate || now.state !== run.state) {
+      p.warn(`run ${run.runId} of ${dagId} was cleared or restarted by somebody while the plan was made`);
+      return null;
+    }
     const request: StepRequest = {
       kind: 'clear',
       runId: run.runId,

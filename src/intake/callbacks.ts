@@ -14,10 +14,12 @@ export interface CallbackIntake {
 interface Deps {
   readonly inbox: Inbox;
   readonly responder: Pick<Responder, 'respondTo'>;
+  /** Fills in what the policy needs and the sender did not say; answers the signal as it is where that cannot be read. */
+  readonly complete: (signal: Signal) => Promise<Signal>;
   readonly onError: (error: unknown, what: string) => void;
 }
 
-export function createCallbackIntake({ inbox, responder, onError }: Deps): CallbackIntake {
+export function createCallbackIntake({ inbox, responder, complete, onError }: Deps): CallbackIntake {
   let looking = false;
   let again = false;
 
@@ -28,7 +30,7 @@ export function createCallbackIntake({ inbox, responder, onError }: Deps): Callb
         const parsed = parseCallback(row.airflow, row.webhookId, JSON.parse(row.body));
         if (parsed.shape === 'unknown') return inbox.setAside(row.n, parsed.why);
         if (parsed.shape === 'test') return inbox.finish(row.n);
-        await responder.respondTo(row.n, { type: 'signal', signal: toSignal(parsed.signal) });
+        await responder.respondTo(row.n, { type: 'signal', signal: await complete(toSignal(parsed.signal)) });
       }),
     );
     again ||= rows.length === AT_ONCE;

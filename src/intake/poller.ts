@@ -5,6 +5,7 @@
 import type { AirflowClient } from '../airflow/client.ts';
 import type { Observation } from '../core/events.ts';
 import type { RunFacts } from '../core/facts.ts';
+import type { Signal } from '../core/signal.ts';
 import { type WatchList, watchList } from '../core/watchlist.ts';
 import type { Responder } from '../respond.ts';
 import type { Store } from '../store/store.ts';
@@ -151,7 +152,10 @@ class AirflowPoller implements Poller {
     const keys = signals.map((s) => s.key);
     const known = await store.seen(this.#airflow, keys);
     const baseline = await this.#baseline(mark, since);
-    const fresh = signals.filter((s) => !known.has(s.key) && s.occurredAt >= baseline);
+    const fresh = await withRuns(
+      client,
+      signals.filter((s) => !known.has(s.key) && s.occurredAt >= baseline),
+    );
     await Promise.all(fresh.map((signal) => responder.respond({ type: 'signal', signal })));
     // Only now: a crash before this line hears them again, and the signals' own keys take them out.
     await store.polled(this.#airflow, at, keys, iso(startedAt - FORGET_MS));
@@ -164,6 +168,23 @@ class AirflowPoller implements Poller {
     return store.baseline(this.#airflow);
   }
 }
+
+/** More runs than this at once are an outage: then the signals go as they are. */
+const MOST_RUNS = 50;
+
+/** A task instance does not say what kind of run it belongs to, nor when that started: both decide whether and to whom its failure counts. */
+async function withRuns(client: AirflowClient, signals: readonly Signal[]): Promise<readonly Signal[]> {
+  const wanted = new Map(signals.filter((s) => s.runType === null).map((s) => [runKey(s), s]));
+  if (wanted.size > MOST_RUNS) return signals;
+  const read = await Promise.all([...wanted].map(async ([key, s]) => [key, await client.getRun(s.dagId, s.runId)] as const));
+  const runs = new Map(read);
+  return signals.map((s) => {
+    const run = s.runType === null ? runs.get(runKey(s)) : null;
+    return run ? { ...s, runType: run.runType, logicalDate: run.logicalDate, runStart: run.startDate } : s;
+  });
+}
+
+const runKey = (s: { dagId: string; runId: string }): string => `${s.dagId}\n${s.runId}`;
 
 /** Reads what the watch list names; null when it names nothing. */
 async function observe(client: AirflowClient, w: WatchList, dagCount: number): Promise<Observation | null> {
