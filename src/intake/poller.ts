@@ -18,6 +18,8 @@ const FORGET_MS = 60 * 60_000;
 /** While a repair or a release is under way its runs are looked at this often. */
 const BUSY_MS = 1_500;
 const PAGE = 100;
+/** Airflow's clock is known from its Date header, to the second. */
+const DATE_RESOLUTION_MS = 1_000;
 
 export interface PollerState {
   /** Start of the last whole cycle: what was visible before it has been heard. */
@@ -64,20 +66,21 @@ class AirflowPoller implements Poller {
   /** Airflow's clock minus ours, ms: the watermark is kept in Airflow's time. */
   #skew = 0;
   #busy = false;
+  #surveying: Promise<void> | null = null;
+  /** Ours: what fails from now on is heard, however long the first look takes. */
+  readonly #startedAt: number;
 
   constructor(deps: Deps) {
     this.#deps = deps;
     this.#airflow = deps.client.id;
+    this.#startedAt = deps.now();
   }
 
   state = (): PollerState => this.#state;
 
   async poll(): Promise<void> {
     this.#running ??= this.#cycle()
-      .catch((error: unknown) => {
-        this.#state = { ...this.#state, lastError: error instanceof Error ? error.message : String(error) };
-        this.#deps.onState(this.#state, error);
-      })
+      .catch((error: unknown) => this.#failed(error))
       .finally(() => {
         this.#running = null;
       });
@@ -104,40 +107,64 @@ class AirflowPoller implements Poller {
     this.#timer = setTimeout(() => this.start(), wait);
   }
 
+  /** Failures first: the survey may take long on a large Airflow, and must neither delay nor stop the hearing. */
   async #cycle(): Promise<void> {
     const { client, store, responder, world, now, onState, surveyIntervalMs } = this.#deps;
     const startedAt = iso(now());
     const due = now() - this.#surveyedAt >= surveyIntervalMs;
-    if (due || !world.hasRead(this.#airflow)) await this.#survey();
+    if (due) await this.#identify();
     await this.#hearFailures(due);
     const watched = watchList(await store.snapshot(), this.#airflow);
     this.#busy = watched.busy;
     const seen = await observe(client, watched, world.dagCount(this.#airflow));
     if (seen) await responder.respond({ type: 'observed', airflow: this.#airflow, seen });
     await responder.respond({ type: 'tick' });
+    if (due) {
+      const survey = this.#survey();
+      if (world.hasRead(this.#airflow)) survey.catch((error: unknown) => this.#failed(error));
+      else await survey;
+    }
     this.#state = { ...this.#state, lastPollAt: startedAt, lastError: null };
     onState(this.#state, null);
   }
 
-  /** Version, health, clock, DAG list and lineage: what changes slowly. */
-  async #survey(): Promise<void> {
-    const { client, store, world, now } = this.#deps;
+  #failed(error: unknown): void {
+    this.#state = { ...this.#state, lastError: error instanceof Error ? error.message : String(error) };
+    this.#deps.onState(this.#state, error);
+  }
+
+  /** Version, health and clock. */
+  async #identify(): Promise<void> {
+    const { client, now } = this.#deps;
     const identity = await client.probe();
     if (identity.serverTime !== null) this.#skew = Date.parse(identity.serverTime) - now();
     this.#state = { ...this.#state, version: identity.version, scheduler: identity.scheduler };
+  }
+
+  /** DAG list and lineage: what changes slowly and costs most. One at a time, whoever asks. */
+  #survey(): Promise<void> {
+    this.#surveying ??= this.#readWorld().finally(() => {
+      this.#surveying = null;
+    });
+    return this.#surveying;
+  }
+
+  async #readWorld(): Promise<void> {
+    const { client, store, world, now } = this.#deps;
+    const startedAt = now();
     const [dags, lineage] = await Promise.all([client.listDags(), client.getLineage()]);
     world.setDags(this.#airflow, dags);
     world.setLineage(lineage);
     await store.saveFacts(this.#airflow, 'dags', dags, iso(now()));
     await store.saveFacts(this.#airflow, 'lineage', lineage, iso(now()));
-    this.#surveyedAt = now();
+    this.#surveyedAt = startedAt;
   }
 
   async #hearFailures(secondPass: boolean): Promise<void> {
     const { client, store, responder, now, lookbackMs } = this.#deps;
     const startedAt = now() + this.#skew;
     const mark = await store.watermark(this.#airflow);
-    const since = mark ?? iso(startedAt - lookbackMs);
+    const since = mark ?? iso(this.#startedAt + this.#skew - DATE_RESOLUTION_MS - lookbackMs);
     const from = iso(Date.parse(since) - (mark === null ? 0 : OVERLAP_MS));
     const [runs, tasks, updated] = await Promise.all([
       client.listFailedRuns(from),
