@@ -128,7 +128,7 @@ export const TABLE = {
   'access.tokens[]': section('One entry per person or machine. Roles: viewer < responder < approver < admin.'),
   'access.tokens[].name': required(id, 'Name that stands in the history.', 'alice'),
   'access.tokens[].role': required(oneOf(ROLES), 'What this token may do.', 'approver'),
-  'access.tokens[].secret': required(secret(16), 'The bearer token itself.', fromEnv('ALICE_TOKEN')),
+  'access.tokens[].secret': required(secret(8), 'The bearer token itself.', fromEnv('ALICE_TOKEN')),
 
   policy: section('What Firedamper decides by itself.'),
   'policy.mode': key(
