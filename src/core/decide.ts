@@ -33,6 +33,8 @@ function decideOne(draft: Draft, event: DomainEvent): void {
       return act(draft, event.actor, event.act);
     case 'outcome':
       return conclude(draft, event.intentId, event.outcome);
+    case 'lineage_changed':
+      return relook(draft, event.airflow);
     case 'tick':
       return tick(draft);
     default:
@@ -122,6 +124,14 @@ function tellTrouble(draft: Draft, a: IntentAct, error: string): void {
   }
   if (a.kind === 'pause_dag') {
     for (const h of draft.holdingOn(a)) draft.tell(h.incidentId, 'hold.retrying', a.dagId, reason('pause_failed', { error }));
+  }
+}
+
+/** A link that was learnt late (a task that had never run, a DAG deployed a minute ago) must not leave a reader of bad data running. */
+function relook(draft: Draft, airflow: string): void {
+  for (const i of draft.incidents()) {
+    const holding = i.status === 'open' || i.status === 'contained' || i.status === 'repairing';
+    if (i.airflow === airflow && holding && !i.releasing && i.type !== 'platform') requestSurvey(draft, i.id);
   }
 }
 

@@ -22,6 +22,8 @@ export type DomainEvent =
   | { readonly type: 'outcome'; readonly intentId: string; readonly outcome: Outcome }
   | { readonly type: 'observed'; readonly airflow: string; readonly seen: Observation }
   | { readonly type: 'person'; readonly actor: Person; readonly act: PersonAct }
+  /** Links were learnt or lost: whom an open incident reaches is looked at again. */
+  | { readonly type: 'lineage_changed'; readonly airflow: string }
   /** Time has passed: expiries, reviews, ends of monitoring. */
   | { readonly type: 'tick' };
 

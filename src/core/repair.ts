@@ -215,9 +215,8 @@ function observeStep(draft: Draft, repair: Repair, s: Step, runs: readonly RunFa
 
 /** A run counts only with another start than the attempt that failed: until then REST still shows the old failure. */
 function seen(p: StepRun, startBefore: string | null, runs: readonly RunFacts[]): StepRun {
-  const run = runs.find((r) =>
-    p.runId !== null ? r.runId === p.runId : r.logicalDate !== null && r.logicalDate === p.logicalDate,
-  );
+  const byDate = p.logicalDate === null ? undefined : runs.find((r) => r.logicalDate === p.logicalDate);
+  const run = (p.runId === null ? undefined : runs.find((r) => r.runId === p.runId)) ?? byDate;
   if (!run) return p;
   const old = startBefore !== null && run.startDate === startBefore;
   return old ? p : { runId: run.runId, logicalDate: run.logicalDate, state: run.state };

@@ -29,7 +29,8 @@ export function watchList(state: State, airflow: string): WatchList {
     .filter((r) => r.airflow === airflow && r.state === 'running')
     .flatMap((r) => r.steps.filter((s) => s.state === 'running'));
   for (const s of steps) {
-    if (s.request.kind === 'backfill') ranges.push({ dagId: s.dagId, from: s.request.from, to: s.request.to });
+    if (s.request.kind === 'create_run') ranges.push({ dagId: s.dagId, from: s.request.logicalDate, to: s.request.logicalDate });
+    else if (s.request.kind === 'backfill') ranges.push({ dagId: s.dagId, from: s.request.from, to: s.request.to });
     else add(s.dagId, s.request.runId);
   }
   const released = incidents

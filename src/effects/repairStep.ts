@@ -50,8 +50,9 @@ async function start(client: AirflowClient, step: Step, n: number): Promise<Outc
         });
         return sent;
       } catch (error) {
-        // 409: our own id is there already, or somebody made a run for this interval; only the first is ours.
-        if (isConflict(error) && (await client.getRun(dagId, request.runId)))
+        // 409: our own id is there already, or the interval has a run meanwhile. On 2.x the scheduler itself makes the next missing interval when a
+        // cleared older run ends (2.11.2, seen live): the interval then is made good by that run, and it is the one that is watched.
+        if (isConflict(error) && (await foundDone(client, step)))
           return done({ kind: 'repair_step', step: n, settled: 'found_done' });
         throw error;
       }
@@ -66,13 +67,15 @@ const isConflict = (error: unknown): boolean => error instanceof AirflowError &&
 async function startBackfill(client: AirflowClient, step: Step, n: number): Promise<Outcome> {
   if (step.request.kind !== 'backfill') return { result: 'failed', error: 'not a backfill', retry: false };
   const { from, to, reprocess, maxActiveRuns } = step.request;
+  const unfinished = { result: 'failed', error: 'another backfill of this DAG is not finished yet', retry: true } as const;
+  if ((await client.listBackfills(step.dagId)).some((b) => b.completedAt === null)) return unfinished;
   try {
     await client.startBackfill({ dagId: step.dagId, from, to, reprocess, maxActiveRuns });
     return done({ kind: 'repair_step', step: n, settled: 'sent' });
   } catch (error) {
     if (!isConflict(error)) throw error;
     if (await foundDone(client, step)) return done({ kind: 'repair_step', step: n, settled: 'found_done' });
-    return { result: 'failed', error: 'another backfill of this DAG is not finished yet', retry: true };
+    return unfinished;
   }
 }
 
@@ -81,7 +84,11 @@ const CLOCK_SLACK_MS = 60_000;
 
 async function foundDone(client: AirflowClient, step: Step): Promise<boolean> {
   const { request, dagId } = step;
-  if (request.kind === 'create_run') return (await client.getRun(dagId, request.runId)) !== null;
+  if (request.kind === 'create_run') {
+    const { logicalDate } = request;
+    if ((await client.getRun(dagId, request.runId)) !== null) return true;
+    return (await client.listRuns(dagId, { logicalDateFrom: logicalDate, logicalDateTo: logicalDate, limit: 1 })).length > 0;
+  }
   if (request.kind === 'clear') {
     const run = await client.getRun(dagId, request.runId);
     return run !== null && (run.state !== 'failed' || run.startDate !== request.runStart);

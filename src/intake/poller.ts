@@ -150,14 +150,16 @@ class AirflowPoller implements Poller {
   }
 
   async #readWorld(): Promise<void> {
-    const { client, store, world, now } = this.#deps;
+    const { client, store, responder, world, now } = this.#deps;
     const startedAt = now();
+    const before = JSON.stringify(world.edges());
     const [dags, lineage] = await Promise.all([client.listDags(), client.getLineage()]);
     world.setDags(this.#airflow, dags);
     world.setLineage(lineage);
     await store.saveFacts(this.#airflow, 'dags', dags, iso(now()));
     await store.saveFacts(this.#airflow, 'lineage', lineage, iso(now()));
     this.#surveyedAt = startedAt;
+    if (JSON.stringify(world.edges()) !== before) await responder.respond({ type: 'lineage_changed', airflow: this.#airflow });
   }
 
   async #hearFailures(secondPass: boolean): Promise<void> {

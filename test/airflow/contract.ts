@@ -437,9 +437,14 @@ const lineageContract = (given: () => Bench) => {
       async () => Object.keys(await client.getRenderedFields('contract_e', runs.contract_e, 'wait_a')).length > 0,
     );
 
-    const fresh = clientFor(target, target.account);
-    const { edges } = await edgesOf(fresh);
-    fresh.close();
+    // The list of task instances may lag behind the single one on a busy Airflow; what a client has learnt it keeps, so each look is a fresh one.
+    let edges: Awaited<ReturnType<typeof edgesOf>>['edges'] = new Map();
+    await given().until('the sensor names its task', async () => {
+      const fresh = clientFor(target, target.account);
+      edges = (await edgesOf(fresh)).edges;
+      fresh.close();
+      return edges.get('contract_a sensor contract_e')?.fromTasks !== null;
+    });
     expect(edges.get('contract_a trigger contract_d')).toMatchObject({ via: 'call', fromTasks: ['call'], waits: false });
     expect(edges.get('contract_w trigger contract_wd')).toMatchObject({ via: 'call_and_wait', waits: true });
     expect(edges.get('contract_tpl trigger contract_d')).toMatchObject({ via: 'call_any', source: 'rendered_fields' });

@@ -91,6 +91,17 @@ describe('only what is affected', () => {
   });
 });
 
+test('a link that is learnt late: its reader is held too', () => {
+  const s = new Scenario(['a>b']).contained('a');
+  s.learns('a>late');
+  s.when({ type: 'lineage_changed', airflow: 'prod' });
+  s.surveyed();
+  expect(s.acts()).toEqual(['pause late']);
+  s.paused();
+  expect(s.holds()).toEqual({ b: 'held', late: 'held' });
+  expect(s.incident().status).toBe('contained');
+});
+
 describe('whom not to hold', () => {
   test.each([
     ['protected', { policy: { hold: { protectedDags: ['b*'] } } }],

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { ann, clearStep, missed, missedAsset, rita, run, Scenario, vera } from './scenario.ts';
+import { ann, clearStep, missed, missedAsset, rita, run, Scenario, START, vera } from './scenario.ts';
 
 const RERUN = '2026-11-21T06:10:00.000Z';
 const healed = (dagId: string, runId = 'r1') =>
@@ -200,6 +200,27 @@ describe('a range', () => {
     expect(s.acts()).toEqual(['step 2', 'step 3']);
     s.sent();
     s.sees({ runs: [healed('a', 'r2'), healed('a', 'r3')] });
+    expect(s.repair().state).toBe('succeeded');
+  });
+
+  test('an interval that Airflow filled by itself meanwhile counts by its date', () => {
+    const day = '2026-11-20T00:00:00.000Z';
+    const request = {
+      kind: 'create_run',
+      runId: 'firedamper__1',
+      logicalDate: day,
+      intervalStart: day,
+      intervalEnd: START,
+    } as const;
+    const made = clearStep('a', 'x', 1, {
+      request,
+      runs: [{ runId: 'firedamper__1', logicalDate: day, startBefore: null, tasks: [] }],
+    });
+    const s = new Scenario(['a>b']).contained('a');
+    s.person(rita, { kind: 'fixed', incidentId: 'inc-1', comment: null });
+    s.planned({ steps: [made] });
+    approved(s, [made]);
+    s.sees({ runs: [run('a', 'scheduled__1', { state: 'success', logicalDate: day, startDate: RERUN })] });
     expect(s.repair().state).toBe('succeeded');
   });
 

@@ -151,7 +151,7 @@ export class Scenario {
   state: State = EMPTY_STATE;
   readonly timeline: TimelineEntry[] = [];
   readonly #policy: Policy;
-  readonly #edges: readonly LineageEdge[];
+  readonly #edges: LineageEdge[];
   readonly #dags = new Map<string, DagFacts>();
   #now = Date.parse(START);
   #turn = 0;
@@ -164,6 +164,11 @@ export class Scenario {
     for (const d of options.dags ?? []) this.#dags.set(d.dagId, d);
   }
 
+  learns(text: string): void {
+    const e = edge(text);
+    this.#edges.push(e);
+    for (const d of [e.from.dagId, e.to.dagId]) if (!this.#dags.has(d)) this.#dags.set(d, dag(d));
+  }
   get now(): string {
     return new Date(this.#now).toISOString();
   }

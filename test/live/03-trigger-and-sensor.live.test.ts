@@ -23,6 +23,8 @@ test('what A triggers, what waits for A and what only the configuration knows is
     airflow: { session_login: false },
     edges: [{ from: 'lab/s03_a', to: 'lab/s03_f', note: 'reads the table of A' }],
   });
+  // Task by task it takes a while until the links of this Airflow are known; the story is about which links, not about how soon.
+  await until('the links of A are known', async () => (await firedamper.downstream('s03_a')).length >= 3, { seconds: 120 });
   breakTask('s03_a', 'make');
   await truth.trigger('s03_a', 'bad');
   await truth.ended('s03_a', 'bad', 'failed');

@@ -56,6 +56,12 @@ for name in ("s06r", "s06f"):
 # 7: a retry that helps
 s07_a, s07_b, s07_c = chain("s07", retries=1, retry_delay=datetime.timedelta(seconds=2))
 
+# 9: a run that goes on beside its failed task
+with DAG("s09r_a", schedule=None, start_date=START, catchup=False) as s09r_a:
+    step("s09r_a", "make", [asset("s09r_1")])
+    step("s09r_a", "beside")
+s09r_b = single("s09r_b", schedule=[asset("s09r_1")])
+
 # 11: the crash between the request of a backfill (3.x) or clear (2.x) and its record
 with DAG(
     "s11d_a",

@@ -49,6 +49,12 @@ export class Firedamper {
     return (await this.get<{ holds: Hold[] }>(`/v1/holds?dag_id=${encodeURIComponent(dagId)}`)).holds;
   }
 
+  /** The DAGs that read what this one makes, as far as it knows. */
+  async downstream(dagId: string): Promise<unknown[]> {
+    const answer = await this.get<{ downstream?: unknown[] }>(`/v1/dags/lab/${encodeURIComponent(dagId)}`).catch(() => null);
+    return answer?.downstream ?? [];
+  }
+
   /** The time of the last poll that reached Airflow. */
   async lastPoll(): Promise<string | null> {
     const ready = await this.get<Schemas['Readiness']>('/readyz');
