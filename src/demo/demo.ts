@@ -112,6 +112,7 @@ async function failure(scene: Scene): Promise<DemoIncident> {
     const now = await firedamper.incident(id);
     return now.status !== 'open' ? now : null;
   });
+  await waitFor('the run of orders_raw ends', signal, async () => (await airflow.runs('orders_raw'))[0]?.state === 'failed');
   for (const hold of contained.holds)
     terminal.print(
       `  Held: ${hold.dag_id} (${hold.path.join(', ')}); Airflow says paused: ${yes(await airflow.paused(hold.dag_id))}`,
