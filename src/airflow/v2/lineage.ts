@@ -36,8 +36,10 @@ export const v2Lineage = (setting: V2Setting): (() => Promise<Lineage>) => {
   });
 };
 
-/** States in which a task instance has been rendered. */
-const rendered = ['success', 'failed', 'running', 'deferred', 'up_for_reschedule', 'up_for_retry'];
+/** States in which a task instance may have been rendered. A sensor with `soft_fail` that waited in vain ends as skipped (3.3.2). */
+const rendered = ['success', 'failed', 'running', 'deferred', 'up_for_reschedule', 'up_for_retry', 'skipped'];
+/** Instances that were skipped without a start sort first where null does (PostgreSQL): a few are read to get past them. */
+const few = 10;
 
 /** The list carries the fields on 3.3 and `{}` before (3.0.6-3.2.2), then the single instance is asked. */
 const newestFields = async (setting: V2Setting, dagId: string, taskId: string): Promise<Fields | null> => {
@@ -46,10 +48,12 @@ const newestFields = async (setting: V2Setting, dagId: string, taskId: string): 
     {
       lane: 'survey',
       ids: { dag_id: dagId, dag_run_id: everything },
-      query: { task_id: taskId, state: rendered, order_by: ['-start_date'], limit: 1 },
+      query: { task_id: taskId, state: rendered, order_by: ['-start_date'], limit: few },
     },
     (body) =>
-      rows(body.task_instances, 'task_instances').map((one) => ({ runId: one.dag_run_id, fields: one.rendered_fields ?? {} })),
+      rows(body.task_instances, 'task_instances')
+        .filter((one) => one.start_date !== null)
+        .map((one) => ({ runId: one.dag_run_id, fields: one.rendered_fields ?? {} })),
   );
   const [found] = newest;
   if (found === undefined) return null;
