@@ -138,7 +138,12 @@ async function planClear(p: Planning, dagId: string, run: RunFacts): Promise<Dra
       tasks,
       runStart: run.startDate,
     };
-    const planned: PlannedRun = { runId: run.runId, logicalDate: run.logicalDate, startBefore: run.startDate, tasks: cleared };
+    const planned: PlannedRun = {
+      runId: run.runId,
+      logicalDate: run.logicalDate,
+      startBefore: run.state === 'running' ? null : run.startDate,
+      tasks: cleared,
+    };
     return { request, runs: [planned], dryRun: p.silent ? 'computed' : 'airflow' };
   }
   p.warn(`Airflow finds nothing to run again in run ${run.runId} of ${dagId}`);

@@ -91,7 +91,11 @@ async function foundDone(client: AirflowClient, step: Step): Promise<boolean> {
   }
   if (request.kind === 'clear') {
     const run = await client.getRun(dagId, request.runId);
-    return run !== null && (run.state !== 'failed' || run.startDate !== request.runStart);
+    if (run === null || run.startDate !== request.runStart) return run !== null;
+    // The same attempt still goes on: done only if the tasks that had failed are not failed any more.
+    if (run.state !== 'running') return run.state !== 'failed';
+    const tasks = await client.listTasks(dagId, request.runId);
+    return !tasks.some((t) => t.state === 'failed' && (request.tasks?.includes(t.taskId) ?? true));
   }
   const since = Date.parse(step.startedAt ?? '') - CLOCK_SLACK_MS;
   const backfills = await client.listBackfills(dagId);
