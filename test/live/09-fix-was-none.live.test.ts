@@ -3,7 +3,7 @@ import { startReceiver } from '../support/live/receiver.ts';
 import { ranOnce, repaired, story } from '../support/live/story.ts';
 import { until } from '../support/live/until.ts';
 
-const { truth, serve, failedRun, breakTask, mendTask, stopTaskAtStart } = story();
+const { truth, serve, failedRun, mendTask } = story();
 const receiver = await startReceiver();
 afterAll(() => receiver.close());
 
