@@ -122,7 +122,9 @@ async function clears(p: Planning, dagId: string, runs: readonly RunFacts[]): Pr
 async function planClear(p: Planning, dagId: string, run: RunFacts): Promise<Draft | null> {
   const all = await p.client.listTasks(dagId, run.runId);
   const failed = [...new Set(all.filter((t) => t.state === 'failed').map((t) => t.taskId))].sort();
-  for (const tasks of failed.length > 0 ? [failed, null] : [null]) {
+  // A run that still goes on is never cleared whole: the callback comes before Airflow shows the failed task, and a clear would restart it (3.3.2).
+  const whole = run.state === 'running' ? [] : [null];
+  for (const tasks of failed.length > 0 ? [failed, ...whole] : whole) {
     const cleared = await dryRun(p, { dagId, runId: run.runId, tasks, onLatestVersion: true }, all);
     if (cleared.length === 0) continue;
     // The dry run does not say which attempt it saw: somebody may have cleared the run while we asked.
