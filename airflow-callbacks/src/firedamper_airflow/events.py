@@ -115,6 +115,10 @@ def _common(kind: str) -> Event:
         "severity": None,
         "incident_type": None,
         "dropped_events": 0,
+        "quality": None,
+        "schema_change": None,
+        "file": None,
+        "asset": None,
     }
 
 
