@@ -210,6 +210,10 @@ export function paused(draft: Draft, dag: DagRef, found: PauseFound): void {
   if (found.was === 'already_paused') {
     draft.putOwnership({ ...own, state: 'foreign', foundPaused: true });
     for (const h of waiting) settleHold(draft, h, 'foreign', reason(found.settled ? 'settled_foreign' : 'already_paused'));
+  } else if (found.was === 'not_wanted') {
+    draft.putOwnership({ ...own, state: 'none' });
+    // A hold that came while the effect was on its way out is not forgotten.
+    if (waiting.length > 0) intendPause(draft, dag, own.auditCursor);
   } else if (found.was === 'gone') {
     draft.putOwnership({ ...own, state: 'none' });
     for (const h of waiting) settleHold(draft, h, 'released', reason('dag_gone'));
@@ -231,9 +235,19 @@ export function paused(draft: Draft, dag: DagRef, found: PauseFound): void {
     settleContainment(draft, id);
 }
 
-/** Airflow refused for good (no right to do it, say): the hold stays open and people are told. */
+/** A right that is missing now may be granted in a minute. */
+const REFUSED_AGAIN_MS = 60_000;
+
+/** Airflow refused (no right to do it, say): the hold stays open, people are told once, and it is tried again while anything wants it. */
 export function pauseRefused(draft: Draft, dag: DagRef, error: string): void {
-  for (const h of draft.holdingOn(dag).filter((x) => x.state === 'intended')) {
+  const own = draft.ownership(dag);
+  const waiting = draft.holdingOn(dag).filter((x) => x.state === 'intended');
+  if (own.state === 'pause_intended') {
+    const again =
+      waiting.length > 0 ? draft.intend({ kind: 'pause_dag', airflow: dag.airflow, dagId: dag.dagId }, REFUSED_AGAIN_MS) : null;
+    draft.putOwnership(again ? { ...own, op: again.op, ops: [...own.ops, again.op] } : { ...own, state: 'none' });
+  }
+  for (const h of waiting.filter((x) => x.reason.code !== 'pause_failed')) {
     const why = reason('pause_failed', { error });
     draft.putHold({ ...h, reason: why });
     draft.tell(h.incidentId, 'hold.refused', dag.dagId, why);

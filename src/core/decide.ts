@@ -13,8 +13,8 @@ import { unpaused } from './ownership.ts';
 import { act } from './people.ts';
 import { reason } from './reason.ts';
 import { delivered, deliveryRefused, release, settleMonitoring, settleRelease } from './release.ts';
-import { planFailed, planned, repairTick, stepRefused, stepSent } from './repair.ts';
-import { nextAttempt } from './retry.ts';
+import { planFailed, planned, planWaits, repairTick, stepRefused, stepSent } from './repair.ts';
+import { nextAttempt, notYet } from './retry.ts';
 
 /** Decides a list of events one after the other, as one evaluation with one `now`. */
 export function decide(state: State, events: readonly DomainEvent[], context: Context): Decision {
@@ -45,10 +45,15 @@ function decideOne(draft: Draft, event: DomainEvent): void {
 /** An intent has ended, or is to be tried again. An outcome of an intent that is over already changes nothing. */
 function conclude(draft: Draft, intentId: string, outcome: Outcome): void {
   const intent = draft.intent(intentId);
-  if (!intent || intent.state === 'done' || intent.state === 'failed' || intent.state === 'dropped') return;
+  if (!intent || intent.state === 'done' || intent.state === 'failed') return;
   if (outcome.result === 'done') {
     draft.putIntent({ ...intent, state: 'done', lastError: null });
     return apply(draft, intent, outcome.facts);
+  }
+  if (outcome.result === 'not_yet') {
+    draft.putIntent(notYet(intent, outcome.why, draft.now));
+    if (intent.act.kind === 'plan_repair') planWaits(draft, intent.act.repairId, outcome.why);
+    return;
   }
   const next = nextAttempt(intent, outcome, draft.now, draft.context.chance);
   draft.putIntent(next);

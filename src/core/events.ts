@@ -1,14 +1,4 @@
-import type {
-  AssetCondition,
-  DagDetails,
-  DagFacts,
-  Instant,
-  LineageEdge,
-  LineageGap,
-  RunFacts,
-  TaskFacts,
-  TaskGraph,
-} from './facts.ts';
+import type { DagDetails, DagFacts, Instant, LineageEdge, LineageGap, RunFacts, TaskFacts, TaskGraph } from './facts.ts';
 import type { IncidentType } from './incident.ts';
 import type { DeliveryOrder } from './intent.ts';
 import type { Step } from './plan.ts';
@@ -32,7 +22,9 @@ export type Outcome =
   | { readonly result: 'done'; readonly facts: OutcomeFacts }
   /** Certainly not done; `retry` says whether trying again makes sense. */
   | { readonly result: 'failed'; readonly error: string; readonly retry: boolean }
-  | { readonly result: 'unknown'; readonly error: string };
+  | { readonly result: 'unknown'; readonly error: string }
+  /** Certainly not done and nothing is wrong: Airflow is not there yet. Asked again soon, without an end and without counting as an attempt. */
+  | { readonly result: 'not_yet'; readonly why: string };
 
 export type OutcomeFacts =
   | { readonly kind: 'survey'; readonly survey: Survey }
@@ -64,6 +56,8 @@ export type PauseFound =
   | { readonly was: 'already_paused'; readonly settled: boolean }
   /** Paused after a crash, and the audit log cannot tell by whom. */
   | { readonly was: 'paused_by_unknown' }
+  /** Nothing was sent: every hold had ended before another attempt. */
+  | { readonly was: 'not_wanted' }
   | { readonly was: 'gone' };
 
 export type UnpauseFound =
@@ -85,7 +79,6 @@ export interface PlanFacts {
 export interface MissedFacts {
   readonly dagId: string;
   readonly details: DagDetails | null;
-  readonly assetCondition: AssetCondition | null;
   readonly missedAssets: readonly MissedAsset[];
   readonly frozenRuns: readonly RunFacts[];
   readonly queuedRuns: readonly RunFacts[];
@@ -114,7 +107,6 @@ export interface Observation {
   readonly goneRuns: readonly { readonly dagId: string; readonly runId: string }[];
   /** Pause state of DAGs that we hold or repair, with who touched it last where the audit log says. */
   readonly paused: readonly { readonly dagId: string; readonly paused: boolean; readonly who: string | null }[];
-  readonly tasks: readonly TaskFacts[];
   /** Runs of DAGs that were released, newest first. */
   readonly releasedRuns: readonly RunFacts[];
 }

@@ -10,7 +10,7 @@ export type IntentAct =
   | { readonly kind: 'survey'; readonly airflow: string; readonly incidentId: string }
   | { readonly kind: 'pause_dag'; readonly airflow: string; readonly dagId: string }
   | { readonly kind: 'unpause_dag'; readonly airflow: string; readonly dagId: string; readonly forced: boolean }
-  | { readonly kind: 'plan_repair'; readonly airflow: string; readonly repairId: string; readonly again: boolean }
+  | { readonly kind: 'plan_repair'; readonly airflow: string; readonly repairId: string }
   | { readonly kind: 'repair_step'; readonly airflow: string; readonly repairId: string; readonly step: number }
   | { readonly kind: 'plan_release'; readonly airflow: string; readonly incidentId: string }
   | { readonly kind: 'deliver'; readonly airflow: string; readonly incidentId: string; readonly delivery: DeliveryOrder }
@@ -35,7 +35,7 @@ export type DeliveryOrder =
     };
 
 /** `sending` is committed before the socket opens; found at boot it means: outcome unknown, read back first. */
-export type IntentState = 'planned' | 'sending' | 'done' | 'failed' | 'unknown' | 'dropped';
+export type IntentState = 'planned' | 'sending' | 'done' | 'failed' | 'unknown';
 
 export interface Intent {
   readonly id: string;

@@ -18,38 +18,33 @@ export function releaseNow(draft: Draft, dag: DagRef, forced = false): void {
   draft.putOwnership({ ...own, state: 'resume_intended', op: intent.op, ops: [...own.ops, intent.op] });
 }
 
-/** Lets one hold go. Returns true where the end comes later, with the unpause. */
-export function letGo(draft: Draft, hold: Hold, why: Reason, forced = false): boolean {
+/** Lets one hold go: at once, or with the unpause that is asked for here. */
+export function letGo(draft: Draft, hold: Hold, why: Reason, forced = false): void {
   const own = draft.ownership(hold);
-  if (hold.state === 'ceded' || hold.state === 'released' || hold.state === 'release_intended')
-    return hold.state === 'release_intended';
+  if (hold.state === 'ceded' || hold.state === 'released' || hold.state === 'release_intended') return;
   if (hold.state === 'foreign') return end(draft, hold, reason('release_not_ours'));
   if (own.state === 'pause_intended' || draft.incident(hold.incidentId).mode === 'shadow') return end(draft, hold, why);
   const others = draft.holdingOn(hold).filter((h) => h.id !== hold.id);
   if (others.length > 0) return end(draft, hold, reason('still_held', { incidents: others.map((h) => h.incidentId).join(', ') }));
   if (own.state !== 'ours') return end(draft, hold, why);
-  if (own.uncertain && !forced) {
-    ask(draft, hold, 'after a restart nobody can tell who paused it');
-    return true;
-  }
+  if (own.uncertain && !forced) return ask(draft, hold, 'after a restart nobody can tell who paused it');
   step(HOLD_STATE, `hold ${hold.id}`, hold.state, 'release_intended');
   draft.putHold({ ...hold, state: 'release_intended' });
   draft.tell(hold.incidentId, 'hold.release_intended', hold.dagId, why);
   releaseNow(draft, hold, forced);
-  return true;
 }
 
-function end(draft: Draft, hold: Hold, why: Reason): false {
+function end(draft: Draft, hold: Hold, why: Reason): void {
   step(HOLD_STATE, `hold ${hold.id}`, hold.state, 'released');
   draft.putHold({ ...hold, state: 'released', releasedAt: draft.now });
   draft.tell(hold.incidentId, 'hold.released', hold.dagId, why);
-  return false;
 }
 
 function ask(draft: Draft, hold: Hold, why: string): void {
   const because = reason('release_uncertain', { why });
-  if (hold.reason.code === because.code) return;
+  // Back to `held` each time, so that a person can say so again; told only when there is news.
   draft.putHold({ ...hold, state: hold.state === 'release_intended' ? 'held' : hold.state, reason: because });
+  if (hold.reason.code === because.code && hold.reason.detail.why === why) return;
   draft.tell(hold.incidentId, 'hold.uncertain', hold.dagId, because);
   draft.notice(hold.incidentId, 'attention', hold.dagId);
 }

@@ -51,6 +51,7 @@ export const REASONS = {
   // repair
   planning: 'asking Airflow what exactly would run again',
   proposed: 'the plan waits for approval',
+  plan_waits: 'the plan waits: {why}',
   plan_failed: 'no plan could be made: {error}',
   nothing_to_repair: 'Airflow has nothing left to run again',
   approved: 'approved for exactly this plan',

@@ -45,7 +45,7 @@ export function release(draft: Draft, incidentId: string, missed: readonly Misse
 }
 
 function plannedDeliveries(draft: Draft, leaving: readonly Hold[], missed: readonly MissedFacts[]): Delivery[] {
-  const fed = new Map<string, string>();
+  const fed = new Map<string, Feeder>();
   const deliveries: Delivery[] = [];
   for (const h of leaving) {
     const facts = missed.find((m) => m.dagId === h.dagId);
@@ -56,22 +56,26 @@ function plannedDeliveries(draft: Draft, leaving: readonly Hold[], missed: reado
     const edges = draft.context.world
       .edges()
       .filter((e) => e.kind === 'asset' && e.from.airflow === h.airflow && e.from.dagId === h.dagId);
-    for (const e of edges) if (e.to.airflow === h.airflow && !fed.has(e.to.dagId)) fed.set(e.to.dagId, h.dagId);
+    for (const e of edges.filter((x) => x.to.airflow === h.airflow)) {
+      const before = fed.get(e.to.dagId);
+      fed.set(e.to.dagId, { dagId: before?.dagId ?? h.dagId, assets: new Set([...(before?.assets ?? []), e.via]) });
+    }
   }
   return deliveries;
 }
 
-function oneDelivery(draft: Draft, h: Hold, m: MissedFacts, feeder: string | null): Delivery {
+/** Which released DAG's run will feed another one, and by which assets. */
+interface Feeder {
+  readonly dagId: string;
+  readonly assets: ReadonlySet<string>;
+}
+
+function oneDelivery(draft: Draft, h: Hold, m: MissedFacts, feeder: Feeder | null): Delivery {
   const base = { airflow: h.airflow, dagId: h.dagId, since: draft.now, runId: null, orders: [] };
   const missed = m.missedAssets.filter((a) => a.events > 0 && !a.queued);
   if (feeder !== null && m.details?.assetScheduled) {
-    return {
-      ...base,
-      how: 'fed_by',
-      reason: reason('fed_by', { dag: feeder }),
-      expectRun: satisfiable(m, true),
-      state: 'waiting',
-    };
+    const orders = alsoNeeded(m, missed, feeder).map((a) => eventFor(h, a));
+    return { ...base, how: 'fed_by', reason: reason('fed_by', { dag: feeder.dagId }), expectRun: true, state: 'waiting', orders };
   }
   if (missed.length > 0) return missedAssets(draft, h, m, missed);
   if (m.missedIntervals.length > 0) {
@@ -89,18 +93,18 @@ function missedAssets(draft: Draft, h: Hold, m: MissedFacts, missed: readonly Mi
   const asset = missed.map((a) => a.uri).join(', ');
   if (missed.every((a) => a.otherReaders.length === 0)) {
     // Where one asset is enough, one event is enough: Airflow attaches the other missed events to the same run (2.11.2, 3.0.6-3.3.2).
-    const needed = needsAll(m.assetCondition) ? missed : missed.slice(0, 1);
-    const orders = needed.map((a): DeliveryOrder => ({ how: 'event', assetKey: a.assetKey, uri: a.uri, dagIds: [h.dagId] }));
+    const needed = needsAll(conditionOf(m)) ? missed : missed.slice(0, 1);
+    const orders = needed.map((a) => eventFor(h, a));
     return {
       ...base,
       how: 'event',
       reason: reason('delivered_event', { asset }),
-      expectRun: satisfiable(m, false),
+      expectRun: satisfiable(m),
       state: 'waiting',
       orders,
     };
   }
-  if (!satisfiable(m, false)) {
+  if (!satisfiable(m)) {
     const why = `${missed.flatMap((a) => a.otherReaders).join(', ')} had it already, and ${h.dagId} waits for other assets too`;
     return {
       ...base,
@@ -116,19 +120,39 @@ function missedAssets(draft: Draft, h: Hold, m: MissedFacts, missed: readonly Mi
   return { ...base, how: 'run', reason: reason('delivered_run', { asset }), expectRun: true, state: 'waiting', runId, orders };
 }
 
+const conditionOf = (m: MissedFacts): AssetCondition | null => m.details?.assetCondition ?? null;
+
+const eventFor = (h: Hold, a: MissedAsset): DeliveryOrder => ({
+  how: 'event',
+  assetKey: a.assetKey,
+  uri: a.uri,
+  dagIds: [h.dagId],
+});
+
+/**
+ * A DAG that waits for several assets is fed one of them by the run before it; what else it missed it must be given, or it never runs. Nothing that
+ * another reader would get twice; and where the names of the links match no asset we cannot tell what it will be fed, so nothing.
+ */
+function alsoNeeded(m: MissedFacts, missed: readonly MissedAsset[], feeder: Feeder): readonly MissedAsset[] {
+  const comes = (a: MissedAsset) => feeder.assets.has(a.uri) || feeder.assets.has(a.assetKey);
+  if (!needsAll(conditionOf(m)) || !m.missedAssets.some(comes)) return [];
+  return missed.filter((a) => !comes(a) && a.otherReaders.length === 0);
+}
+
 const needsAll = (c: AssetCondition | null): boolean =>
   c !== null && ('all' in c ? c.all.length > 1 || c.all.some(needsAll) : 'any' in c && c.any.some(needsAll));
 
 /** Would the asset condition be met by what was missed and what is queued? An AND stays an AND. */
-function satisfiable(m: MissedFacts, fed: boolean): boolean {
-  if (fed || m.assetCondition === null) return true;
+function satisfiable(m: MissedFacts): boolean {
+  const condition = conditionOf(m);
+  if (condition === null) return true;
   const have = new Set(m.missedAssets.filter((a) => a.events > 0 || a.queued).map((a) => a.uri));
   const met = (c: AssetCondition): boolean => {
     if ('all' in c) return c.all.every(met);
     if ('any' in c) return c.any.some(met);
     return 'uri' in c ? have.has(c.uri) : true;
   };
-  return met(m.assetCondition);
+  return met(condition);
 }
 
 /** After each hold that ended: when all have, the missed data is delivered; the facts for it are those of the release plan. */

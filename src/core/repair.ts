@@ -39,7 +39,7 @@ export function propose(draft: Draft, incidentId: string, person: Person): Repai
   };
   draft.putRepair(repair);
   draft.tell(incidentId, 'repair.planning', repair.id, reason('planning'));
-  draft.intend({ kind: 'plan_repair', airflow: repair.airflow, repairId: repair.id, again: false });
+  draft.intend({ kind: 'plan_repair', airflow: repair.airflow, repairId: repair.id });
   return repair;
 }
 
@@ -62,6 +62,15 @@ function present(draft: Draft, repair: Repair, plan: PlanFacts): void {
     expiresAt: addMs(draft.now, draft.policy.repair.approvalExpiresMs),
   });
   draft.notice(repair.incidentId, 'approval', repair.id);
+}
+
+/** Said once: a plan that waits must not look like one that is stuck. */
+export function planWaits(draft: Draft, repairId: string, why: string): void {
+  const repair = draft.repair(repairId);
+  if (repair?.state !== 'planning' || repair.stateReason.code === 'plan_waits') return;
+  const because = reason('plan_waits', { why });
+  draft.putRepair({ ...repair, stateReason: because });
+  draft.tell(repair.incidentId, 'repair.waiting', repair.id, because);
 }
 
 export function planFailed(draft: Draft, repairId: string, error: string): void {
@@ -87,7 +96,7 @@ export function approve(draft: Draft, repairId: string, person: Person, digest: 
     actor,
   );
   if (draft.incident(repair.incidentId).mode === 'shadow') setRepair(draft, approved, 'cancelled', reason('shadow_mode'));
-  else draft.intend({ kind: 'plan_repair', airflow: repair.airflow, repairId, again: true });
+  else draft.intend({ kind: 'plan_repair', airflow: repair.airflow, repairId });
 }
 
 /** What would run is asked again just before it runs; if it differs, the yes was for something else and has lapsed. */
@@ -147,7 +156,8 @@ function stop(draft: Draft, repair: Repair, failed: Step): void {
     draft.tell(repair.incidentId, 'step.skipped', stepName(s), why);
   const stopped = draft.putRepair({ ...repair, steps });
   if (steps.some(isRunning)) return;
-  const what = failed.reason ? `${stepName(failed)}` : stepName(failed);
+  heal(draft, stopped);
+  const what = stepName(failed);
   setRepair(draft, stopped, 'failed', reason('repair_failed', { what }));
   setStatus(draft, repair.incidentId, 'contained', reason('repair_failed', { what }));
   draft.notice(repair.incidentId, 'failed', repair.id);
@@ -155,15 +165,20 @@ function stop(draft: Draft, repair: Repair, failed: Step): void {
 
 function succeed(draft: Draft, repair: Repair): void {
   setRepair(draft, repair, 'succeeded', reason('repair_succeeded'));
+  heal(draft, repair);
+  stamp(draft, repair.incidentId, 'repairedAt');
+  setStatus(draft, repair.incidentId, 'verifying', reason('repair_succeeded'));
+  verify(draft, repair.incidentId, reason('verified_runs'));
+}
+
+/** The runs that the steps made whole. */
+function heal(draft: Draft, repair: Repair): void {
   const done = new Set(
     repair.steps.flatMap((s) => s.progress.filter((p) => p.state === 'success').map((p) => `${s.dagId} ${p.runId}`)),
   );
   const incident = draft.incident(repair.incidentId);
   const runs = incident.runs.map((r) => (done.has(`${r.dagId} ${r.runId}`) ? { ...r, state: 'healed' as const } : r));
   draft.putIncident({ ...incident, runs });
-  stamp(draft, incident.id, 'repairedAt');
-  setStatus(draft, incident.id, 'verifying', reason('repair_succeeded'));
-  verify(draft, incident.id, reason('verified_runs'));
 }
 
 /** The request is in Airflow, or was found there: from now on its runs are watched. */

@@ -18,6 +18,17 @@ const MAX_ATTEMPTS: Readonly<Record<IntentKind, number>> = {
   send_notice: 8,
 };
 
+const NOT_YET_MS = 2_000;
+
+/** What is waited for has not come: once more soon. Certainly not sent, so nothing has to be settled. */
+export const notYet = (intent: Intent, why: string, now: Instant): Intent => ({
+  ...intent,
+  attempts: intent.attempts - (CHANGES_OUTSIDE[intent.act.kind] ? 1 : 0),
+  state: 'planned',
+  dueAt: addMs(now, NOT_YET_MS),
+  lastError: why,
+});
+
 export function nextAttempt(
   intent: Intent,
   outcome: Outcome & { result: 'failed' | 'unknown' },

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { unavailable } from '../errors.ts';
 import { Crew } from './crew.ts';
 import { provideDatabase } from './database.ts';
-import type { AirflowVersion, Installation } from './install.ts';
+import { type AirflowVersion, type Installation, isThree } from './install.ts';
 import { freePorts } from './ports.ts';
 import { type OnProgress, type Progress, progressFrom } from './progress.ts';
 import { airflowEnvironment, type LabUser, type SettingsInput } from './settings.ts';
@@ -102,7 +102,7 @@ async function start(options: StartOptions, crew: Crew, progress: Progress): Pro
   await progress.step(`starting Airflow ${version} (${parts.join(', ')})`, async () => {
     for (const part of parts) {
       // On 3.x a task that starts before the API answers is failed with "Connection refused" (seen on 3.3.2).
-      if (part === 'scheduler' && version === '3.3.2') await until(crew, () => answers(url));
+      if (part === 'scheduler' && isThree(version)) await until(crew, () => answers(url));
       launch(part);
     }
     await until(crew, () => healthy(url, version));
@@ -129,7 +129,7 @@ type Found = Pick<SettingsInput, 'port' | 'logPorts' | 'databaseUrl' | 'users'>;
 async function environment(options: StartOptions, found: Found): Promise<NodeJS.ProcessEnv> {
   const { installation, home, dagsFolder } = options;
   const { version, venv } = installation;
-  if (version === '3.3.2') {
+  if (isThree(version)) {
     const passwords = Object.fromEntries(found.users.map(({ username, password }) => [username, password]));
     await writeFile(join(home, 'passwords.json'), JSON.stringify(passwords), { mode: 0o600 });
   }
@@ -144,11 +144,11 @@ async function environment(options: StartOptions, found: Found): Promise<NodeJS.
 
 function partsOf(version: AirflowVersion, triggerer: boolean): readonly Part[] {
   const waits: Part[] = triggerer ? ['triggerer'] : [];
-  return version === '3.3.2' ? ['api-server', 'dag-processor', ...waits, 'scheduler'] : ['webserver', ...waits, 'scheduler'];
+  return isThree(version) ? ['api-server', 'dag-processor', ...waits, 'scheduler'] : ['webserver', ...waits, 'scheduler'];
 }
 
 function argumentsOf(part: Part, version: AirflowVersion): string[] {
-  const quiet = version === '2.11.2' && (part === 'scheduler' || part === 'triggerer');
+  const quiet = !isThree(version) && (part === 'scheduler' || part === 'triggerer');
   return quiet ? [part, '--skip-serve-logs'] : [part]; // 2.x would serve logs on ports 8793 and 8794
 }
 
@@ -166,7 +166,7 @@ interface HealthAnswer {
 }
 
 async function healthy(url: string, version: AirflowVersion): Promise<boolean> {
-  const three = version === '3.3.2';
+  const three = isThree(version);
   const health = (await get(`${url}${three ? '/api/v2/monitor/health' : '/health'}`)) as HealthAnswer | null;
   const needed = three ? ['metadatabase', 'scheduler', 'dag_processor'] : ['metadatabase', 'scheduler'];
   return health !== null && needed.every((part) => health[part]?.status === 'healthy');

@@ -3,7 +3,7 @@ import { copyFile, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runCommand } from './command.ts';
 import { Crew } from './crew.ts';
-import type { Installation } from './install.ts';
+import { type Installation, isThree } from './install.ts';
 import { withLock } from './lock.ts';
 import { freePorts } from './ports.ts';
 import { type Cluster, copyCluster, createCluster, databaseUrl, reachableDir, startCluster } from './postgres.ts';
@@ -86,7 +86,7 @@ async function migrate(installation: Installation, home: string, url: string): P
   const log = join(home, 'migrate.log');
   const airflow = join(venv, 'bin', 'airflow');
   await runCommand(airflow, ['db', 'migrate'], { env, log });
-  if (version !== '2.11.2') return;
+  if (isThree(version)) return;
   // FAB fills its roles and permissions when the first user is made; this one cannot log in (no password hash fits).
   const first = [
     '-u',

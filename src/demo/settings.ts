@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { delimiter, join } from 'node:path';
-import type { AirflowVersion } from './install.ts';
+import { type AirflowVersion, isThree } from './install.ts';
 
 /** What the environment of one Airflow is made from. */
 export interface SettingsInput {
@@ -41,7 +41,7 @@ export function airflowEnvironment(input: SettingsInput): NodeJS.ProcessEnv {
     no_proxy: '127.0.0.1,localhost',
     AIRFLOW_HOME: input.home,
     ...both(input),
-    ...(input.version === '3.3.2' ? onlyThree(input) : onlyTwo(input)),
+    ...(isThree(input.version) ? onlyThree(input) : onlyTwo(input)),
     ...input.extra,
   };
 }

@@ -20,10 +20,10 @@ export function isOurs(row: AuditRow, ours: Ours, wanted: boolean): boolean {
 }
 
 /** The first row that is not ours: somebody touched the pause state. A row proves a request, not a change; the safe side is to take it for one. */
-export function touchedBy(rows: readonly AuditRow[], ours: Ours): string | null {
+export function touchedBy(rows: readonly AuditRow[], ours: Ours, askedToUnpause: boolean): string | null {
   const foreign = rows.find((r) => !isOurs(r, ours, true) && !isOurs(r, ours, false));
   if (foreign) return foreign.owner ?? 'somebody';
-  if (ours.marked) return null;
+  if (ours.marked || askedToUnpause) return null;
   // 2.x: a request to unpause that we have not sent yet cannot be ours.
   const unpause = rows.find((r) => r.paused === false);
   return unpause ? (unpause.owner ?? 'somebody') : null;

@@ -1,6 +1,7 @@
 /** Pauses one DAG by its exact id; ours only on read-back. */
 import type { Outcome, PauseFound } from '../core/events.ts';
 import type { Intent } from '../core/intent.ts';
+import { isHolding } from '../core/lifecycle.ts';
 import { isOurs } from './audit.ts';
 import type { EffectDeps } from './deps.ts';
 import { done, failure, isGone } from './outcome.ts';
@@ -14,6 +15,8 @@ export async function pauseDag(deps: EffectDeps, intent: Intent, act: Act, settl
       const found = await settlePause(deps, act);
       if (found) return done({ kind: 'pause_dag', found });
     }
+    const late = intent.attempts > 1 || intent.dueAt > intent.createdAt;
+    if (late && !(await stillWanted(deps, act))) return done({ kind: 'pause_dag', found: { was: 'not_wanted' } });
     await client.setPaused(act.dagId, true, intent.op);
     const paused = await deps.readBack(act.airflow, act.dagId);
     if (paused === 'gone') return done({ kind: 'pause_dag', found: { was: 'gone' } });
@@ -23,6 +26,12 @@ export async function pauseDag(deps: EffectDeps, intent: Intent, act: Act, settl
     if (isGone(error)) return done({ kind: 'pause_dag', found: { was: 'gone' } });
     return failure(error);
   }
+}
+
+/** Time may have passed between two attempts: a DAG whose holds have all ended must not be paused, not even for a moment. */
+async function stillWanted(deps: EffectDeps, act: Act): Promise<boolean> {
+  const { holds } = await deps.snapshot();
+  return holds.some((h) => h.airflow === act.airflow && h.dagId === act.dagId && isHolding(h.state));
 }
 
 /**

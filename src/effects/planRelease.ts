@@ -58,7 +58,6 @@ async function missedBy(r: Reading, h: Hold, since: Instant): Promise<MissedFact
   return {
     dagId: h.dagId,
     details,
-    assetCondition: details?.assetCondition ?? null,
     missedAssets,
     frozenRuns,
     queuedRuns,

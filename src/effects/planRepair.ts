@@ -8,7 +8,7 @@ import type { Outcome } from '../core/events.ts';
 import type { RunFacts, TaskFacts } from '../core/facts.ts';
 import type { Incident } from '../core/incident.ts';
 import { affectedTasks } from '../core/lineage.ts';
-import type { PlannedRun, Repair, Step, StepRequest } from '../core/plan.ts';
+import type { PlannedRun, Step, StepRequest } from '../core/plan.ts';
 import type { EffectDeps } from './deps.ts';
 import { done, failure } from './outcome.ts';
 import { planBackfills } from './planBackfills.ts';
@@ -38,13 +38,30 @@ export async function planRepair(deps: EffectDeps, act: { airflow: string; repai
       silent: incident.mode === 'shadow',
       warn: (text) => warnings.push(text),
     };
-    return done({ kind: 'plan_repair', plan: { steps: await plan(planning, state, incident, repair), warnings } });
+    const early = repair.state === 'planning' && deps.now() - Date.parse(repair.createdAt) < WAIT_FOR_END_MS;
+    const goesOn = early ? await runThatGoesOn(planning, incident) : null;
+    if (goesOn) return { result: 'not_yet', why: `run ${goesOn} still goes on` };
+    return done({ kind: 'plan_repair', plan: { steps: await plan(planning, state, incident), warnings } });
   } catch (error) {
     return failure(error);
   }
 }
 
-async function plan(p: Planning, state: State, incident: Incident, _repair: Repair): Promise<Step[]> {
+/**
+ * A callback comes before its run has ended, and "fixed" may follow within a second: a plan made then would be another one when the run has ended, and
+ * its approval would lapse. A run that goes on for longer is not waited for: its failed tasks can be cleared meanwhile.
+ */
+const WAIT_FOR_END_MS = 60_000;
+
+async function runThatGoesOn(p: Planning, incident: Incident): Promise<string | null> {
+  for (const known of incident.runs.filter((r) => r.state === 'failing')) {
+    const run = await p.client.getRun(known.dagId, known.runId);
+    if (run?.state === 'running') return `${known.runId} of ${known.dagId}`;
+  }
+  return null;
+}
+
+async function plan(p: Planning, state: State, incident: Incident): Promise<Step[]> {
   const steps: Step[] = [];
   let wave = 0;
   for (const dagId of inOrder(state, incident)) {
@@ -146,6 +163,7 @@ async function planClear(p: Planning, dagId: string, run: RunFacts): Promise<Dra
       startBefore: run.state === 'running' ? null : run.startDate,
       tasks: cleared,
     };
+    if (run.state === 'running') p.warn(`run ${run.runId} of ${dagId} still goes on: what else fails in it is not in this plan`);
     return { request, runs: [planned], dryRun: p.silent ? 'computed' : 'airflow' };
   }
   p.warn(`Airflow finds nothing to run again in run ${run.runId} of ${dagId}`);

@@ -67,7 +67,7 @@ const isConflict = (error: unknown): boolean => error instanceof AirflowError &&
 async function startBackfill(client: AirflowClient, step: Step, n: number): Promise<Outcome> {
   if (step.request.kind !== 'backfill') return { result: 'failed', error: 'not a backfill', retry: false };
   const { from, to, reprocess, maxActiveRuns } = step.request;
-  const unfinished = { result: 'failed', error: 'another backfill of this DAG is not finished yet', retry: true } as const;
+  const unfinished = { result: 'not_yet', why: 'another backfill of this DAG is not finished yet' } as const;
   if ((await client.listBackfills(step.dagId)).some((b) => b.completedAt === null)) return unfinished;
   try {
     await client.startBackfill({ dagId: step.dagId, from, to, reprocess, maxActiveRuns });

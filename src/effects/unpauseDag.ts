@@ -24,7 +24,9 @@ async function unpause(deps: EffectDeps, intent: Intent, act: Act, settle: boole
   const client = deps.client(act.airflow);
   const own = (await deps.snapshot()).ownerships.find((o) => o.airflow === act.airflow && o.dagId === act.dagId);
   if (!own) return { was: 'uncertain', why: 'nothing is known about who paused it' };
-  const before = await look(deps, act, own);
+  // Airflow writes the audit row before it acts (2.11.2): an earlier attempt of ours may stand in it although the DAG is still paused.
+  const asked = settle || intent.attempts > 1;
+  const before = await look(deps, act, own, asked);
   if (!(await client.getDag(act.dagId)).paused) {
     if (settle && (before.ours || before.unreadable !== null)) return { was: 'unpaused_by_us' };
     return { was: 'already_unpaused', who: before.who ?? 'somebody' };
@@ -35,7 +37,7 @@ async function unpause(deps: EffectDeps, intent: Intent, act: Act, settle: boole
     if (before.who !== null) return { was: 'touched', who: before.who };
   }
   await client.setPaused(act.dagId, false, intent.op);
-  const after = await look(deps, act, own, before.newest);
+  const after = await look(deps, act, own, true, before.newest);
   if (after.pausedBy !== null) {
     await client.setPaused(act.dagId, true, `${intent.op}-back`);
     return { was: 'repaused', who: after.pausedBy };
@@ -55,7 +57,13 @@ interface Look {
   readonly newest: number | null;
 }
 
-async function look(deps: EffectDeps, act: Act, own: Ownership, afterId: number | null = own.auditCursor): Promise<Look> {
+async function look(
+  deps: EffectDeps,
+  act: Act,
+  own: Ownership,
+  asked: boolean,
+  afterId: number | null = own.auditCursor,
+): Promise<Look> {
   const client = deps.client(act.airflow);
   const blank: Look = { who: null, pausedBy: null, ours: false, unreadable: null, newest: afterId };
   if (afterId === null) return { ...blank, unreadable: 'the audit log could not be read when it was paused' };
@@ -64,7 +72,7 @@ async function look(deps: EffectDeps, act: Act, own: Ownership, afterId: number 
   const ours = { ops: own.ops, account: client.account, marked: client.canBackfill };
   const foreignPause = audit.rows.find((r) => r.paused === true && !isOurs(r, ours, true));
   return {
-    who: touchedBy(audit.rows, ours),
+    who: touchedBy(audit.rows, ours, asked),
     pausedBy: foreignPause ? (foreignPause.owner ?? 'somebody') : null,
     ours: audit.rows.some((r) => isOurs(r, ours, false)),
     unreadable: null,

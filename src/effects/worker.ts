@@ -2,6 +2,7 @@
  * The only place that acts outside, and only from stored intents: claim (on disk before anything is sent), run, feed the outcome back through
  * `respond.ts`. Lanes keep a slow notice or a stuck plan from delaying a hold.
  */
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Outcome } from '../core/events.ts';
 import { CHANGES_OUTSIDE, type Intent, type IntentKind } from '../core/intent.ts';
 import type { Responder } from '../respond.ts';
@@ -21,8 +22,6 @@ export interface Worker {
   wake(): void;
   /** Takes nothing new and waits for what is under way. */
   stop(): Promise<void>;
-  /** Intents under way. */
-  active(): number;
 }
 
 interface Deps {
@@ -32,6 +31,8 @@ interface Deps {
   readonly announce: Announce;
   readonly onError: (error: unknown, what: string) => void;
 }
+
+const UNRECORDED_MS = 5_000;
 
 interface Lane {
   readonly kinds: readonly IntentKind[];
@@ -61,8 +62,10 @@ export function createWorker({ store, responder, effects, announce, onError }: D
       const outcome = await perform(effects, announce, intent, settle);
       await responder.respond({ type: 'outcome', intentId: intent.id, outcome });
     } catch (error) {
-      // The outcome could not be recorded: the row stays `sending` and is settled by reading Airflow at the next start.
+      // The outcome could not be recorded. An act that changes something stays `sending` and is settled by reading Airflow at the next start;
+      // one that only reads is taken again, but not at once: a disk that is full must not become a loop against Airflow.
       onError(error, `${intent.act.kind} ${intent.id}`);
+      await pause(UNRECORDED_MS, undefined, { ref: false });
     } finally {
       lane.running--;
       ids.delete(intent.id);
@@ -106,7 +109,6 @@ export function createWorker({ store, responder, effects, announce, onError }: D
 
   return {
     wake,
-    active: () => underWay.size,
     stop: async () => {
       stopped = true;
       if (timer) clearTimeout(timer);

@@ -229,7 +229,6 @@ async function observe(client: AirflowClient, w: WatchList, dagCount: number): P
     runs: [...byId.flatMap((r) => r.run ?? []), ...ranges.flat(), ...latest.flat()],
     goneRuns: byId.filter((r) => r.run === null).map(({ dagId, runId }) => ({ dagId, runId })),
     paused,
-    tasks: [],
     releasedRuns: released.flat(),
   };
 }

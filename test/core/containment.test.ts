@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { dag, Scenario } from './scenario.ts';
+import { ann, dag, Scenario } from './scenario.ts';
 
 describe('a failure for good', () => {
   test('opens one incident, holds what lies downstream, and leaves everything else alone', () => {
@@ -184,6 +184,47 @@ describe('ownership', () => {
     expect(s.incident().status).toBe('open');
     expect(s.hold('b')).toMatchObject({ state: 'intended', reason: { code: 'pause_failed' } });
     expect(s.told()).toContain('attention');
+  });
+
+  test('a refused pause is asked for again while a hold wants it, told once, and not asked for after that', () => {
+    const s = new Scenario(['a>b']);
+    s.fails('a');
+    s.surveyed();
+    const refuse = () => {
+      const intent = s.open('pause_dag').at(-1);
+      s.when({ type: 'outcome', intentId: intent?.id ?? '', outcome: { result: 'failed', error: 'Forbidden', retry: false } });
+    };
+    refuse();
+    expect(s.open('pause_dag')).toMatchObject([{ dueAt: new Date(Date.parse(s.now) + 60_000).toISOString() }]);
+    refuse();
+    expect(s.reasons('hold.refused')).toHaveLength(1);
+    s.paused();
+    expect(s.holds()).toEqual({ b: 'held' });
+  });
+
+  test('a refused pause that nothing wants any more is forgotten, and the next cause asks anew', () => {
+    const s = new Scenario(['a>b']);
+    s.fails('a');
+    s.surveyed();
+    s.person(ann, { kind: 'dismiss', incidentId: 'inc-1', comment: 'a test' });
+    const [intent] = s.open('pause_dag');
+    s.when({ type: 'outcome', intentId: intent?.id ?? '', outcome: { result: 'failed', error: 'Forbidden', retry: false } });
+    expect(s.open('pause_dag')).toEqual([]);
+    s.fails('a', 'r2');
+    s.surveyed();
+    expect(s.acts()).toEqual(['pause b']);
+  });
+
+  test('a pause that was not sent because every hold had ended leaves the DAG to the next cause', () => {
+    const s = new Scenario(['a>b']);
+    s.fails('a');
+    s.surveyed();
+    s.person(ann, { kind: 'dismiss', incidentId: 'inc-1', comment: 'a test' });
+    s.answer('pause_dag', { kind: 'pause_dag', found: { was: 'not_wanted' } });
+    expect(s.acts()).toEqual([]);
+    s.fails('a', 'r2');
+    s.surveyed().paused();
+    expect(s.holds(1)).toEqual({ b: 'held' });
   });
 
   test('a lost answer is unknown, and tried again later', () => {

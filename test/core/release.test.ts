@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { AssetCondition } from '../../src/core/facts.ts';
-import { dag, missed, missedAsset, run, Scenario } from './scenario.ts';
+import { ann, dag, missed, missedAsset, run, Scenario } from './scenario.ts';
 
 const healed = (dagId: string) => run(dagId, 'r1', { state: 'success', startDate: '2026-11-21T06:10:00.000Z' });
 
@@ -9,8 +9,11 @@ function releasedWith(s: Scenario, facts: Parameters<Scenario['releasePlanned']>
   s.sees({ runs: [healed('a')] });
   return s.releasePlanned(facts).unpaused();
 }
-const conditioned = (dagId: string, condition: AssetCondition, assets: ReturnType<typeof missedAsset>[]) =>
-  missed(dagId, { assetCondition: condition, missedAssets: assets });
+const conditioned = (dagId: string, condition: AssetCondition, assets: ReturnType<typeof missedAsset>[]) => {
+  const facts = missed(dagId);
+  const details = facts.details && { ...facts.details, assetCondition: condition, assetScheduled: true };
+  return { ...facts, details, missedAssets: assets };
+};
 
 describe('release only what is ours', () => {
   test('a DAG paused before us stays paused', () => {
@@ -70,6 +73,21 @@ describe('release only what is ours', () => {
     expect(s.open('unpause_dag')[0]?.act).toMatchObject({ forced: true });
     s.unpaused();
     expect(s.acts()).toEqual(['deliver event']);
+  });
+
+  test('a forced release that is uncertain too can be said once more, and is told once per reason', () => {
+    const s = new Scenario(['a>b']).contained('a');
+    s.sees({ runs: [healed('a')] });
+    s.releasePlanned([missed('b')]);
+    const uncertain = { kind: 'unpause_dag', found: { was: 'uncertain', why: 'audit log: 403' } } as const;
+    s.answer('unpause_dag', uncertain);
+    for (let time = 0; time < 2; time++) {
+      s.person(ann, { kind: 'release_hold', holdId: 'hold-1', comment: 'it was us' });
+      expect(s.open('unpause_dag')).toHaveLength(1);
+      s.answer('unpause_dag', uncertain);
+      expect(s.hold('b')).toMatchObject({ state: 'held' });
+    }
+    expect(s.reasons('hold.uncertain')).toHaveLength(1);
   });
 
   test('paused after a crash by nobody knows whom: not resumed without a person', () => {
@@ -159,6 +177,19 @@ describe('compensation', () => {
     expect(s.incident().deliveries).toMatchObject([
       { dagId: 'b', how: 'event' },
       { dagId: 'c', how: 'fed_by' },
+    ]);
+  });
+
+  test('a DAG that waits for two assets is fed one by the run before it, and given the other', () => {
+    const s = new Scenario(['a>b', 'b>c']).contained('a');
+    const both: AssetCondition = { all: [{ uri: 's3://b' }, { uri: 's3://x' }] };
+    releasedWith(s, [
+      missed('b', { missedAssets: [missedAsset('s3://a')] }),
+      conditioned('c', both, [missedAsset('s3://b'), missedAsset('s3://x')]),
+    ]);
+    expect(s.incident().deliveries).toMatchObject([
+      { dagId: 'b', how: 'event', orders: [{ uri: 's3://a' }] },
+      { dagId: 'c', how: 'fed_by', orders: [{ uri: 's3://x', dagIds: ['c'] }] },
     ]);
   });
 

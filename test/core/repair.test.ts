@@ -57,6 +57,23 @@ describe('from fixed to resolved', () => {
   });
 });
 
+describe('a plan that waits for the end of a run', () => {
+  const waits = (s: Scenario) => {
+    const [intent] = s.open('plan_repair');
+    s.when({ type: 'outcome', intentId: intent?.id ?? '', outcome: { result: 'not_yet', why: 'run r1 of a still goes on' } });
+  };
+  test('says so once, is asked again without end, and is proposed then', () => {
+    const s = new Scenario(['a>b']).contained('a');
+    s.person(rita, { kind: 'fixed', incidentId: 'inc-1', comment: null });
+    for (let time = 0; time < 30; time++) waits(s);
+    expect(s.repair()).toMatchObject({ state: 'planning', stateReason: { code: 'plan_waits' } });
+    expect(s.reasons('repair.waiting')).toEqual(['plan_waits']);
+    expect((s.open('plan_repair')[0]?.dueAt ?? '') > s.now).toBe(true);
+    s.planned({ steps: [clearStep('a', 'r1')] });
+    expect(s.repair().state).toBe('proposed');
+  });
+});
+
 describe('approval', () => {
   const yes =
     (s: Scenario, digest = s.repair().digest ?? '') =>
@@ -168,6 +185,23 @@ describe('the fix was none', () => {
     expect(s.told()).toContain('failed');
     s.person(rita, { kind: 'fixed', incidentId: 'inc-1', comment: 'really' });
     expect(s.repair()).toMatchObject({ id: 'rep-2', state: 'planning' });
+  });
+
+  test('a run that its own step made whole counts as repaired, also where another step failed', () => {
+    const steps = [clearStep('a', 'r1', 1), clearStep('a', 'r2', 2)];
+    const s = new Scenario(['a>b']).contained('a', 'r1');
+    s.fails('a', 'r2');
+    s.surveyed();
+    s.person(rita, { kind: 'fixed', incidentId: 'inc-1', comment: null });
+    approved(s.planned({ steps }), steps);
+    s.sees({ runs: [healed('a', 'r1'), run('a', 'r2', { startDate: RERUN })] });
+    expect(s.repair().state).toBe('failed');
+    expect(s.incident().runs).toMatchObject([
+      { runId: 'r1', state: 'healed' },
+      { runId: 'r2', state: 'failed' },
+    ]);
+    s.sees({ runs: [healed('a', 'r1'), run('a', 'r2', { startDate: RERUN })] });
+    expect(s.timeline.filter((t) => t.reason.code === 'healed_outside')).toEqual([]);
   });
 
   test('the old failure, still shown by REST after the clear, is not a new one', () => {

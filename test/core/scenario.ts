@@ -222,7 +222,7 @@ export class Scenario {
     return this.when({
       type: 'observed',
       airflow: 'prod',
-      seen: { runs: [], goneRuns: [], paused: [], tasks: [], releasedRuns: [], ...seen },
+      seen: { runs: [], goneRuns: [], paused: [], releasedRuns: [], ...seen },
     });
   }
 
@@ -334,7 +334,6 @@ export class Scenario {
 export const missed = (dagId: string, change: Partial<MissedFacts> = {}): MissedFacts => ({
   dagId,
   details: { ...dag(dagId), catchup: false, dagrunTimeoutSeconds: null, assetCondition: null },
-  assetCondition: null,
   missedAssets: [],
   frozenRuns: [],
   queuedRuns: [],

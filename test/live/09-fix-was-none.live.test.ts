@@ -3,7 +3,7 @@ import { startReceiver } from '../support/live/receiver.ts';
 import { ranOnce, repaired, story } from '../support/live/story.ts';
 import { until } from '../support/live/until.ts';
 
-const { truth, serve, failedRun, mendTask } = story();
+const { truth, serve, failedRun, breakTask, mendTask, stopTaskAtStart } = story();
 const receiver = await startReceiver();
 afterAll(() => receiver.close());
 
@@ -46,4 +46,34 @@ test('the repair fails again: holds stay, people are told, and a second repair e
       show: async () => receiver.notices,
     });
   }
+});
+
+test('a repair approved while the failed run still goes on beside its failed task ends well', async () => {
+  await truth.known('s09r_a', 's09r_b');
+  const { firedamper } = await serve({ name: 's09r', prefixes: ['s09r'] });
+  breakTask('s09r_a', 'make');
+  const go = stopTaskAtStart('s09r_a', 'beside');
+  await truth.trigger('s09r_a', 'early');
+  const { id } = await firedamper.opened('s09r_a');
+  await firedamper.status(id, 'contained', 45);
+  expect((await truth.run('s09r_a', 'early')).state).toBe('running');
+  mendTask('s09r_a', 'make');
+  // Firedamper may plan now, or wait with its plan for the end of the run: both are right, and both must come to an end.
+  const asked = await firedamper.done<{ repair: { id: string } }>('rita', `/v1/incidents/${id}/fixed`, { reason: 'it is back' });
+  await firedamper.polledAfter(new Date().toISOString());
+  if ((await firedamper.repair(asked.repair.id)).state === 'planning') go();
+  const plan = await firedamper.reached(asked.repair.id, 'proposed');
+  expect(plan.steps.flatMap((step) => step.runs.flatMap((run) => run.tasks.map((task) => task.task_id)))).toEqual(['make']);
+  expect((await firedamper.approve(plan)).status).toBe(200);
+  await until('the repair is under way', async () => (await firedamper.repair(plan.id)).state !== 'proposed');
+  go();
+  await firedamper.status(id, 'resolved', 90);
+  expect((await truth.run('s09r_a', 'early')).state).toBe('success');
+  expect(
+    truth
+      .records('s09r_a')
+      .map((record) => record.task)
+      .sort(),
+  ).toEqual(['beside', 'make']);
+  await ranOnce(truth, 's09r_b');
 });
