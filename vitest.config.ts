@@ -4,7 +4,8 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: ['test/live/**'],
+    // Faults, model and soak take minutes and tools of the system: `vitest.faults.config.ts`.
+    exclude: ['test/live/**', 'test/faults/**', 'test/model/**', 'test/soak/**'],
     testTimeout: 30_000,
   },
 });
