@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any
+from typing import Any, Callable
 
 from airflow.plugins_manager import AirflowPlugin
 
-from firedamper_airflow import settings
+from firedamper_airflow import links, settings
 from firedamper_airflow.guard import quietly
 
 
@@ -31,6 +31,21 @@ def _listeners() -> list[Any]:
     return found
 
 
+def _links(kind: Callable[[str, str, str], list[links.MenuItem]]) -> list[links.MenuItem]:
+    """Where no secret is set the links stand all the same: the web server of 2.x, and the API server, need none to show them."""
+    found: list[links.MenuItem] = []
+
+    def load() -> None:
+        from airflow import __version__ as version
+
+        found.extend(kind(links.of_process(), settings.current().airflow, version))
+
+    quietly(load)
+    return found
+
+
 class FiredamperPlugin(AirflowPlugin):
     name = "firedamper"
     listeners = _listeners()
+    appbuilder_menu_items = _links(links.menu_items)
+    external_views = _links(links.external_views)

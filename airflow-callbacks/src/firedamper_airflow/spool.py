@@ -26,6 +26,14 @@ _LOCK = "lock"
 
 
 @dataclass(frozen=True)
+class Waiting:
+    name: str
+    size: int
+    #: Seconds since 1970, from the file's name: a copied folder keeps its order.
+    since: float
+
+
+@dataclass(frozen=True)
 class Spool:
     folder: str
     max_files: int = MAX_FILES
@@ -57,18 +65,34 @@ class Spool:
 
     def read(self, name: str) -> Optional[dict[str, Any]]:
         """The event in that file; None (and the file is gone, counted as dropped) where it cannot be read as one."""
-        path = os.path.join(self.folder, name)
         try:
-            with open(path, "rb") as file:
-                event = json.loads(file.read(MAX_EVENT_BYTES + 1))
-            if isinstance(event, dict) and isinstance(event.get("event_id"), str):
-                return event
+            event = self.peek(name)
         except FileNotFoundError:
             return None
+        if event is None:
+            self.drop(name)
+        return event
+
+    def peek(self, name: str) -> Optional[dict[str, Any]]:
+        """The event in that file, which stays as it is whatever it holds; None where it cannot be read as one."""
+        try:
+            with open(os.path.join(self.folder, name), "rb") as file:
+                event = json.loads(file.read(MAX_EVENT_BYTES + 1))
+        except FileNotFoundError:
+            raise
         except (OSError, ValueError):
-            pass
-        self.drop(name)
-        return None
+            return None
+        return event if isinstance(event, dict) and isinstance(event.get("event_id"), str) else None
+
+    def waiting(self) -> list[Waiting]:
+        """All that wait, oldest first. Raises OSError where the folder is there and cannot be looked at."""
+        found = []
+        for name in self._files():
+            with contextlib.suppress(FileNotFoundError):
+                size = os.stat(os.path.join(self.folder, name)).st_size
+                stamp = name.split("-", 1)[0]
+                found.append(Waiting(name, size, int(stamp) / 1e9 if stamp.isdigit() else 0.0))
+        return found
 
     def remove(self, name: str) -> bool:
         """False where somebody else was faster."""
@@ -81,6 +105,17 @@ class Spool:
     def drop(self, name: str) -> None:
         if self.remove(name):
             self.count_dropped(1)
+
+    def check_writable(self) -> None:
+        """Raises OSError where this user could keep nothing here."""
+        self._open_folder()
+        temp = os.path.join(self.folder, f".probe.{os.getpid()}.tmp")
+        try:
+            with open(temp, "xb") as file:
+                file.write(b".")
+        finally:
+            with contextlib.suppress(OSError):
+                os.unlink(temp)
 
     def count_dropped(self, count: int) -> None:
         """One byte per dropped event at the end of a file: appending needs no lock and survives a crash."""

@@ -5,11 +5,16 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Callable, Mapping, Optional, TypeVar
 from urllib.parse import urlsplit
 
+from firedamper_airflow import signing
+from firedamper_airflow._version import __version__
+
 CONNECT_TIMEOUT = 1.0
+#: Of an answer that somebody wants to read. Whatever is longer is not ours.
+MAX_ANSWER_BYTES = 256 * 1024
 
 # What will be refused for ever: not JSON, too large, wrong type, not understood. Everything else may pass another time; 401 and 404
 # too, because a person will put the secret or the name right.
@@ -25,10 +30,18 @@ class Outcome:
     detail: str
 
 
+@dataclass(frozen=True)
+class Reply:
+    status: int
+    #: Names in lower case.
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
 def post(url: str, headers: Mapping[str, str], body: bytes, deadline: float) -> Outcome:
     """Sends once. ``deadline`` is on the monotonic clock. Never raises an ``Exception``."""
     try:
-        status = _exchange(url, headers, body, deadline)
+        status = exchange(url, headers, body, deadline).status
     except Exception as error:
         return Outcome("later", f"{type(error).__name__}: {error}"[:200])
     if 200 <= status < 300:
@@ -36,12 +49,25 @@ def post(url: str, headers: Mapping[str, str], body: bytes, deadline: float) -> 
     return Outcome("hopeless" if status in HOPELESS else "later", f"answered {status}")
 
 
-def _exchange(url: str, headers: Mapping[str, str], body: bytes, deadline: float) -> int:
+def signed_headers(key: bytes, webhook_id: str, body: bytes) -> dict[str, str]:
+    """Made anew for each try: the receiver takes no time stamp older than some minutes."""
+    headers = signing.headers(key, webhook_id, int(time.time()), body)
+    headers["Content-Type"] = "application/json"
+    headers["User-Agent"] = f"airflow-provider-firedamper/{__version__}"
+    return headers
+
+
+def address_of(url: str) -> tuple[str, int]:
+    parts = urlsplit(url)
+    return parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+
+
+def exchange(url: str, headers: Mapping[str, str], body: bytes, deadline: float, read: int = 0) -> Reply:
+    """One request and its answer, with at most ``read`` bytes of its body. Raises what the network raises."""
     import http.client
 
     parts = urlsplit(url)
-    host = parts.hostname or ""
-    port = parts.port or (443 if parts.scheme == "https" else 80)
+    host, port = address_of(url)
     sock = socket.create_connection((host, port), timeout=min(CONNECT_TIMEOUT, _left(deadline)))
     try:
         sock.settimeout(_left(deadline))
@@ -55,7 +81,9 @@ def _exchange(url: str, headers: Mapping[str, str], body: bytes, deadline: float
         # The library would add a port of 443 to a connection that it takes for plain.
         connection.request("POST", parts.path, body=body, headers={**headers, "Host": parts.netloc, "Connection": "close"})
         sock.settimeout(_left(deadline))
-        return connection.getresponse().status
+        response = connection.getresponse()
+        told = {name.lower(): value for name, value in response.getheaders()}
+        return Reply(response.status, told, response.read(read) if read else b"")
     finally:
         sock.close()
 
