@@ -16,10 +16,16 @@ SECRET = "whsec_" + base64.b64encode(b"a test secret of thirty-two byte").decode
 
 
 class Receiver:
-    """``mode``: ``ok``, a status code, ``hang`` (reads, never answers), ``drip`` (answers byte by byte), ``garbage``, ``cut``."""
+    """``mode``: ``ok``, a status code, ``hang`` (reads, never answers), ``drip`` (answers byte by byte), ``garbage``, ``cut``.
+
+    ``answer`` is the body of what is answered by status; ``headers`` go with it. ``plan`` holds modes for the next requests, one each.
+    """
 
     def __init__(self) -> None:
         self.mode: str | int = "ok"
+        self.plan: list[str | int] = []
+        self.answer: bytes = b""
+        self.headers: dict[str, str] = {}
         self.requests: list[dict[str, Any]] = []
         self._stop = threading.Event()
         receiver = self
@@ -49,24 +55,28 @@ class Receiver:
         self._thread.start()
 
     def _answer(self, to: BaseHTTPRequestHandler) -> None:
-        if self.mode == "hang":
+        mode = self.plan.pop(0) if self.plan else self.mode
+        if mode == "hang":
             self._stop.wait(30)
-        elif self.mode == "drip":
+        elif mode == "drip":
             for byte in b"HTTP/1.1 202 Accepted\r\nX-Slow: " + b"x" * 400:
                 if self._stop.wait(0.1):
                     return
                 to.wfile.write(bytes([byte]))
-        elif self.mode == "garbage":
+        elif mode == "garbage":
             to.wfile.write(b"\x00\xff<html>not http</html>\r\n\r\n")
-        elif self.mode == "cut":
+        elif mode == "cut":
             to.connection.shutdown(socket.SHUT_RDWR)
         else:
-            status = 202 if self.mode == "ok" else int(self.mode)
+            status = 202 if mode == "ok" else int(mode)
             to.send_response(status)
             if 300 <= status < 400:
                 to.send_header("Location", f"{self.url}/elsewhere")
-            to.send_header("Content-Length", "0")
+            for name, value in self.headers.items():
+                to.send_header(name, value)
+            to.send_header("Content-Length", str(len(self.answer)))
             to.end_headers()
+            to.wfile.write(self.answer)
 
     @property
     def events(self) -> list[dict[str, Any]]:
@@ -79,11 +89,18 @@ class Receiver:
 
 
 def check_signature(request: dict[str, Any], secret: str = SECRET) -> None:
-    """By the letter of Standard Webhooks, written apart from the code under test."""
+    check_mac(request, secret)
+    headers = {name.lower(): value for name, value in request["headers"].items()}
+    assert json.loads(request["body"])["event_id"] == headers["webhook-id"]
+
+
+def check_mac(request: dict[str, Any], secret: str = SECRET) -> dict[str, Any]:
+    """By the letter of Standard Webhooks, written apart from the code under test. The body, once it is proven."""
     headers = {name.lower(): value for name, value in request["headers"].items()}
     key = base64.b64decode(secret.split("_", 1)[1])
     signed = b".".join([headers["webhook-id"].encode(), headers["webhook-timestamp"].encode(), request["body"]])
     expected = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
     assert headers["webhook-signature"] == f"v1,{expected}"
     assert abs(time.time() - int(headers["webhook-timestamp"])) < 5
-    assert json.loads(request["body"])["event_id"] == headers["webhook-id"]
+    found: dict[str, Any] = json.loads(request["body"])
+    return found
