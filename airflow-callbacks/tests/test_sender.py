@@ -67,7 +67,10 @@ def test_what_may_pass_another_time_is_kept(receiver: Receiver, spool_dir: Path,
 def test_what_will_never_pass_is_not_kept(receiver: Receiver, spool_dir: Path, mode: int) -> None:
     receiver.mode = mode
     assert make(receiver.url, spool_dir).deliver(event()) == "dropped"
-    assert not spool_dir.exists()
+    assert waiting(spool_dir) == []
+    receiver.mode = "ok"
+    make(receiver.url, spool_dir).deliver(event(2))
+    assert receiver.events[-1]["dropped_events"] == 1
 
 
 @pytest.mark.parametrize("mode", ["hang", "drip"])

@@ -1,80 +1,78 @@
-"""Airflow's objects, read carefully, as one flat event (``openapi/callback.schema.json``).
+"""Airflow's objects as one flat event (``openapi/callback.schema.json``).
 
-Every reading may fail, be missing or be of another kind than the version before: 2.9-3.3 hand over ORM rows, SDK objects and REST
-models, exceptions as objects and as strings. Whatever cannot be read is left out; an event without it is an event all the same.
-What must never leave: conf, XCom, variables, connections.
+2.9-3.3 hand over ORM rows, SDK objects and REST models, exceptions as objects and as strings. Whatever cannot be read is left out; an
+event without it is an event all the same. What must never leave: conf, XCom, variables, connections.
 """
 
 from __future__ import annotations
 
 import datetime
+import os
 import socket
 import sys
 from typing import Any, Mapping, Optional
 
+from firedamper_airflow import quality, reading
 from firedamper_airflow._version import __version__
+from firedamper_airflow.reading import (
+    cap,
+    class_name,
+    identity,
+    instant,
+    is_a,
+    is_orm,
+    item,
+    mask,
+    number,
+    plain,
+    read,
+    state,
+    tags,
+    text,
+)
 
 Event = dict[str, Any]
 
 MAX_EXCEPTION_BYTES = 8 * 1024
 #: Looked at before secrets are masked, so that none is cut in half and let through.
 MAX_EXCEPTION_READ = 64 * 1024
-MAX_TAGS = 100
-
-#: Characters; never above what the schema allows.
-CAPS = {
-    "dag_id": 1024,
-    "run_id": 1024,
-    "task_id": 1024,
-    "state": 64,
-    "operator": 1024,
-    "run_type": 64,
-    "reason": 1024,
-    "log_url": 4096,
-    "hostname": 255,
-    "note": 4096,
-    "severity": 64,
-    "incident_type": 64,
-}
+CAPS = reading.CAPS
 
 
-def from_context(kind: str, context: Mapping[str, Any], words: Mapping[str, Optional[str]]) -> Optional[Event]:
+def from_context(kind: Optional[str], context: Mapping[str, Any], words: Mapping[str, Optional[str]]) -> Optional[Event]:
     """From what a callback is given. A DAG's callback (it has a ``reason``) is about the run, whatever task it names: before 3.2 that
-    is not the failed one. None where there is nothing to report (a task that succeeded)."""
-    ti = _item(context, "ti") or _item(context, "task_instance")
-    run = _item(context, "dag_run")
-    reason = _item(context, "reason")
-    if reason is not None:
-        kind = "run_succeeded" if _text(reason) == "success" else "run_failed"
-        event = _from_run(kind, run, reason, context)
+    is not the failed one; a deadline's (3.1 and later) is about the run too. ``kind`` None: the callback was not told what it was
+    called for. None where there is nothing to report (a task that succeeded)."""
+    reason = item(context, "reason")
+    if item(context, "deadline") is not None:
+        event = _from_deadline(context)
+    elif reason is not None:
+        kind = "run_succeeded" if text(reason) == "success" else "run_failed"
+        event = _from_run(kind, item(context, "dag_run"), reason, context)
     else:
-        state = _state(ti)
-        if state == "success":
+        ti = _task_instance(context)
+        found = state(ti)
+        if found == "success":
             return None
         # 3.1.0 calls on_failure_callback for a task that will be tried again (#56942).
-        kind = "task_retry" if state == "up_for_retry" else kind
-        event = _from_task(kind, ti, _item(context, "exception"), run, _item(context, "dag"))
-        event["log_url"] = _cap(_read(ti, "log_url"), "log_url")
-        event["dag_id"] = (
-            event["dag_id"] or _id(_read(run, "dag_id"), "dag_id") or _id(_read(_item(context, "dag"), "dag_id"), "dag_id")
-        )
-        event["run_id"] = event["run_id"] or _id(_item(context, "run_id"), "run_id")
-        event["task_id"] = event["task_id"] or _id(_read(_item(context, "task"), "task_id"), "task_id")
-    event["source"] = "callback"
-    for name in ("severity", "incident_type", "note"):
-        event[name] = _cap(words.get(name), name)
-    return event
+        if found == "up_for_retry":
+            kind = "task_retry"
+        event = _from_task_context(kind or _kind_by_numbers(ti), context)
+        _add_quality(event, ti, item(context, "exception"))
+    event["source"] = "deadline" if event["kind"] == "report" else "callback"
+    return say(event, words)
 
 
 def from_task_instance(ti: Any, error: Any, *, careful: bool) -> Event:
     """From what a listener is given. ``careful``: in a process that goes on (scheduler, API server), where following a relation or a
     computed link would query the database inside Airflow's own transaction."""
     kind = "task_failed" if is_final(ti) else "task_retry"
-    run = _read(ti, "dag_run") or _read(_read(ti, "_ti_context_from_server"), "dag_run")
+    run = read(ti, "dag_run") or read(read(ti, "_ti_context_from_server"), "dag_run")
     event = _from_task(kind, ti, error, run, None)
     # In 2.x the link is a property that follows the relation to the run.
-    event["log_url"] = None if careful else _cap(_read(ti, "log_url"), "log_url")
+    event["log_url"] = None if careful else cap(read(ti, "log_url"), "log_url")
     event["source"] = "listener"
+    _add_quality(event, ti, error)
     return event
 
 
@@ -85,14 +83,73 @@ def from_dag_run(kind: str, run: Any, message: Any) -> Event:
     return event
 
 
+def from_import_error(file: Any, stack: Any) -> Event:
+    """From what the DAG processor has (2.10 and later). The file's time stands in the id: an error that came back after a repair is
+    another one, the same error of the same file at the next parse is not."""
+    path = cap(file, "file")
+    return {
+        **_common("import_error"),
+        "source": "listener",
+        "dag_id": None,
+        "run_id": None,
+        "file": path,
+        # The end of a stack says what is wrong.
+        "exception": {"type": None, "message": _cut_front(mask(text(stack)[-MAX_EXCEPTION_READ:]))} if stack else None,
+        "event_id_of": _changed_at(path),
+    }
+
+
+def from_asset(asset: Any, told: Any) -> Event:
+    """An updated asset (3.x) or dataset (2.x). ``told``: 3.2's event, which knows the producer; before, on 2.x, the environment of the
+    producing task does, and where there is none (an API call, 3.0, 3.1) it stays unknown."""
+    known = _from_environment()
+    map_index = number(read(told, "source_map_index"))
+    return {
+        **_common("asset_event"),
+        "source": "listener",
+        "dag_id": identity(read(told, "source_dag_id"), "dag_id") or known["dag_id"],
+        "run_id": identity(read(told, "source_run_id"), "run_id") or known["run_id"],
+        "task_id": identity(read(told, "source_task_id"), "task_id") or known["task_id"],
+        "map_index": -1 if map_index is None else map_index,
+        "try_number": known["try_number"],
+        "asset": {"name": text(read(asset, "name"))[:1500] or None, "uri": text(read(asset, "uri"))[:4096] or None},
+    }
+
+
+def from_report(context: Any, told: Mapping[str, Any], words: Mapping[str, Optional[str]]) -> Event:
+    """What code says about its data. ``told``: ids that were given explicitly, ``quality`` and ``schema_change``. What was not given
+    comes from the context of the running task, then from the variables that Airflow sets for it (2.9-3.3), which a subprocess has too."""
+    ti, run = _task_instance(context), item(context, "dag_run")
+    elsewhere = bool(told.get("dag_id") or told.get("run_id"))
+    if elsewhere:
+        event = {**_common("report"), **_from_environment(empty=True)}
+    elif ti is not None:
+        event = _from_task_context("report", context)
+    else:
+        event = {**_common("report"), **_from_environment(), "state": "running"}
+    event.update({name: told[name] for name in told if told[name] is not None})
+    event["logical_date"] = event.get("logical_date") or instant(read(run, "logical_date"))
+    event["source"] = "report"
+    event["exception"] = None
+    event["incident_type"] = "schema_change" if told.get("schema_change") and not told.get("quality") else "quality_degradation"
+    return say(event, words)
+
+
+def say(event: Event, words: Mapping[str, Optional[str]]) -> Event:
+    """The author's words win over what we found."""
+    for name in ("severity", "incident_type", "note"):
+        event[name] = cap(words.get(name), name) or event.get(name)
+    return event
+
+
 def is_final(ti: Any) -> bool:
     """Whether Airflow will not try again. The state tells it on 2.10-3.3; in 2.9.3 it is still ``running`` in the hook, and the numbers
     have to (they do not know AirflowFailException: such a failure passes for a retry there, until the run ends)."""
-    state = _state(ti)
-    if state == "up_for_retry":
+    found = state(ti)
+    if found == "up_for_retry":
         return False
-    if state == "running":
-        tries, allowed = _try_number(ti), _number(_read(ti, "max_tries"))
+    if found == "running":
+        tries, allowed = _try_number(ti), number(read(ti, "max_tries"))
         return tries is None or allowed is None or tries > allowed
     return True
 
@@ -110,7 +167,7 @@ def _common(kind: str) -> Event:
         "occurred_at": datetime.datetime.now(datetime.timezone.utc).isoformat(),
         "airflow_version": airflow_version(),
         "package_version": __version__,
-        "hostname": _cap(_hostname(), "hostname"),
+        "hostname": cap(_hostname(), "hostname"),
         "note": None,
         "severity": None,
         "incident_type": None,
@@ -122,20 +179,39 @@ def _common(kind: str) -> Event:
     }
 
 
+def _from_task_context(kind: str, context: Mapping[str, Any]) -> Event:
+    ti, run, dag = _task_instance(context), item(context, "dag_run"), item(context, "dag")
+    event = _from_task(kind, ti, item(context, "exception"), run, dag)
+    event["log_url"] = cap(read(ti, "log_url"), "log_url")
+    event["dag_id"] = event["dag_id"] or identity(read(run, "dag_id"), "dag_id") or identity(read(dag, "dag_id"), "dag_id")
+    event["run_id"] = event["run_id"] or identity(item(context, "run_id"), "run_id")
+    event["task_id"] = event["task_id"] or identity(read(item(context, "task"), "task_id"), "task_id")
+    return event
+
+
+def _from_deadline(context: Mapping[str, Any]) -> Event:
+    """The run as REST has it, and the deadline, each a dict (3.1-3.3; in 3.3 the deadline's time is an instant)."""
+    event = _from_run("report", item(context, "dag_run"), None, context)
+    missed = instant(read(item(context, "deadline"), "deadline_time"))
+    event["incident_type"] = "freshness_violation"
+    event["note"] = f"deadline {missed or ''} missed".replace("  ", " ")
+    return event
+
+
 def _from_task(kind: str, ti: Any, error: Any, run: Any, dag: Any) -> Event:
-    task = _read(ti, "task")
-    map_index = _number(_read(ti, "map_index"))
+    task = read(ti, "task")
+    map_index = number(read(ti, "map_index"))
     return {
         **_common(kind),
-        "dag_id": _id(_read(ti, "dag_id"), "dag_id"),
-        "run_id": _id(_read(ti, "run_id"), "run_id"),
-        "task_id": _id(_read(ti, "task_id"), "task_id"),
+        "dag_id": identity(read(ti, "dag_id"), "dag_id"),
+        "run_id": identity(read(ti, "run_id"), "run_id"),
+        "task_id": identity(read(ti, "task_id"), "task_id"),
         "map_index": -1 if map_index is None else map_index,
         "try_number": _try_number(ti),
-        "max_tries": _number(_read(ti, "max_tries")),
-        "state": _cap(_state(ti), "state"),
-        "operator": _cap(_read(ti, "operator") or _read(task, "task_type"), "operator"),
-        "dag_tags": _tags(dag or _read(task, "dag")),
+        "max_tries": number(read(ti, "max_tries")),
+        "state": cap(state(ti), "state"),
+        "operator": cap(read(ti, "operator") or read(task, "task_type"), "operator"),
+        "dag_tags": tags(dag) if dag is not None else tags(read(task, "dag")),
         "exception": _exception(error),
         "reason": None,
         "log_url": None,
@@ -144,20 +220,21 @@ def _from_task(kind: str, ti: Any, error: Any, run: Any, dag: Any) -> Event:
 
 
 def _from_run(kind: str, run: Any, reason: Any, context: Mapping[str, Any]) -> Event:
-    dag = _item(context, "dag")
+    dag = item(context, "dag")
+    run_id = read(run, "run_id") or read(run, "dag_run_id") or item(context, "run_id")
     return {
         **_common(kind),
-        "dag_id": _id(_read(run, "dag_id") or _read(dag, "dag_id"), "dag_id"),
-        "run_id": _id(_read(run, "run_id") or _item(context, "run_id"), "run_id"),
+        "dag_id": identity(read(run, "dag_id") or read(dag, "dag_id"), "dag_id"),
+        "run_id": identity(run_id, "run_id"),
         "task_id": None,
         "map_index": -1,
         "try_number": None,
         "max_tries": None,
-        "state": _cap(_state(run) or _text(_plain(_read(run, "_state"))), "state"),  # the row's column is behind a synonym
+        "state": cap(state(run) or text(plain(read(run, "_state"))), "state"),  # the row's column is behind a synonym
         "operator": None,
-        "dag_tags": _tags(dag or _read(run, "dag")),
+        "dag_tags": tags(dag) if dag is not None else tags(read(run, "dag")),
         "exception": None,
-        "reason": _cap(reason, "reason"),
+        "reason": cap(reason, "reason"),
         "log_url": None,
         **_run_facts(run),
     }
@@ -165,99 +242,55 @@ def _from_run(kind: str, run: Any, reason: Any, context: Mapping[str, Any]) -> E
 
 def _run_facts(run: Any) -> Event:
     return {
-        "run_type": _cap(_plain(_read(run, "run_type")), "run_type"),
-        "logical_date": _instant(_read(run, "logical_date") or _read(run, "execution_date")),
-        "run_start_date": _instant(_read(run, "start_date")),
+        "run_type": cap(plain(read(run, "run_type")), "run_type"),
+        "logical_date": instant(read(run, "logical_date") or read(run, "execution_date")),
+        "run_start_date": instant(read(run, "start_date")),
+    }
+
+
+def _from_environment(empty: bool = False) -> Event:
+    """What Airflow puts there for the task that runs (2.9-3.3), and for whatever the task starts."""
+    environ: Mapping[str, str] = {} if empty else os.environ
+    tries = environ.get("AIRFLOW_CTX_TRY_NUMBER", "")
+    return {
+        "dag_id": cap(environ.get("AIRFLOW_CTX_DAG_ID"), "dag_id"),
+        "run_id": cap(environ.get("AIRFLOW_CTX_DAG_RUN_ID"), "run_id"),
+        "task_id": cap(environ.get("AIRFLOW_CTX_TASK_ID"), "task_id"),
+        "map_index": -1,
+        "try_number": int(tries) if tries.isdecimal() and len(tries) < 9 else None,
     }
 
 
 def airflow_version() -> Optional[str]:
     """Of the Airflow that runs us; None outside of one. Never imports it."""
-    return _text(getattr(sys.modules.get("airflow"), "__version__", None)) or None
+    return text(getattr(sys.modules.get("airflow"), "__version__", None)) or None
 
 
-def is_orm(thing: Any) -> bool:
-    """Whether this is a database row of Airflow's (its reading may query) or a plain object."""
-    try:
-        return "_sa_instance_state" in thing.__dict__
-    except Exception:
-        return False
+def _task_instance(context: Any) -> Any:
+    return item(context, "ti") or item(context, "task_instance")
 
 
-# --- careful reading -------------------------------------------------------------------------------------------------------------
-
-
-def _item(context: Any, name: str) -> Any:
-    # 3.x contexts raise KeyError for what this run has not; 2.x ones warn, or compute.
-    try:
-        return context.get(name)
-    except Exception:
-        return None
-
-
-def _read(thing: Any, name: str) -> Any:
-    """An attribute, or None. Of a database row only what is loaded already, or is computed from that by a plain property: asking
-    the database from within a hook of the scheduler could flush, or break, the transaction that the hook was called in."""
-    if thing is None:
-        return None
-    try:
-        if is_orm(thing):
-            if name in thing.__dict__:
-                return thing.__dict__[name]
-            if type(getattr(type(thing), name, None)).__module__.startswith("sqlalchemy"):
-                return None
-        return getattr(thing, name, None)
-    except Exception:
-        return None
-
-
-def _state(thing: Any) -> str:
-    return _text(_plain(_read(thing, "state")))
-
-
-def _plain(value: Any) -> Any:
-    """The value of an enum: ``TaskInstanceState.FAILED`` and ``failed`` both occur."""
-    try:
-        return getattr(value, "value", value)
-    except Exception:
-        return None
-
-
-def _number(value: Any) -> Optional[int]:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return None
-    return int(value)
+def _kind_by_numbers(ti: Any) -> str:
+    """For a notifier, which is not told whether it was called for a failure or for a retry, in the DAG processor, where there is no
+    state (3.3.2, a killed task)."""
+    tries, allowed = _try_number(ti), number(read(ti, "max_tries"))
+    again = state(ti) in ("", "running") and tries is not None and allowed is not None and tries <= allowed
+    return "task_retry" if again else "task_failed"
 
 
 def _try_number(ti: Any) -> Optional[int]:
     # Before 2.10 try_number is a hybrid property, one too high once the task has ended (2.9.3: 2 on the first failure); the column
     # below it is right.
-    number = _number(ti.__dict__.get("_try_number")) if is_orm(ti) else None
-    return _number(_read(ti, "try_number")) if number is None else number
+    found = number(ti.__dict__.get("_try_number")) if is_orm(ti) else None
+    return number(read(ti, "try_number")) if found is None else found
 
 
-def _tags(dag: Any) -> list[str]:
-    tags = _read(dag, "tags")
-    if tags is None or isinstance(tags, str):
-        return []
-    try:
-        names = {_text(_read(tag, "name") or tag)[:256] for tag in tags}
-    except Exception:
-        return []
-    return sorted(name for name in names if name)[:MAX_TAGS]
-
-
-def _instant(value: Any) -> Optional[str]:
-    """In UTC with an offset, always with microseconds: equal instants are equal texts, whatever object they came in."""
-    if not isinstance(value, datetime.datetime):
-        return None
-    try:
-        if value.tzinfo is None:
-            value = value.replace(tzinfo=datetime.timezone.utc)
-        text: str = value.astimezone(datetime.timezone.utc).isoformat(timespec="microseconds")
-        return text
-    except Exception:
-        return None
+def _add_quality(event: Event, ti: Any, error: Any) -> None:
+    """A SQL check that failed is a statement about the data, not about the code."""
+    found = quality.of_operator(read(ti, "task"), error)
+    if found is not None:
+        event["quality"] = found
+        event["incident_type"] = "quality_degradation"
 
 
 def _hostname() -> str:
@@ -267,24 +300,11 @@ def _hostname() -> str:
         return ""
 
 
-def _id(value: Any, name: str) -> Optional[str]:
-    return _cap(value, name) if isinstance(value, str) else None
-
-
-def _cap(value: Any, name: str) -> Optional[str]:
-    text = "" if value is None else _text(value)
-    return text[: CAPS[name]] or None
-
-
-def _text(value: Any) -> str:
-    """As text that can be sent: no lone surrogates, whatever ``__str__`` does."""
-    if value is None:
-        return ""
+def _changed_at(path: Optional[str]) -> Optional[int]:
     try:
-        text: str = value if isinstance(value, str) else str(value)
-    except Exception:
-        return f"<unprintable {type(value).__name__}>"
-    return text.encode("utf-8", "replace").decode("utf-8")
+        return os.stat(path).st_mtime_ns if path else None
+    except (OSError, ValueError):
+        return None
 
 
 # --- exceptions ------------------------------------------------------------------------------------------------------------------
@@ -294,28 +314,13 @@ def _exception(error: Any) -> Optional[dict[str, Optional[str]]]:
     """Type and message. A string where Airflow itself gives one: a killed task, a state set by hand."""
     if error is None:
         return None
-    kind = None
-    if isinstance(error, BaseException):
-        kind = f"{type(error).__module__}.{type(error).__qualname__}"[:512]
-    return {"type": kind, "message": _cut(_mask(_text(error)[:MAX_EXCEPTION_READ]))}
+    kind = class_name(error) if is_a(error, BaseException) else None
+    return {"type": kind, "message": _cut(mask(text(error)[:MAX_EXCEPTION_READ]))}
 
 
-def _cut(text: str) -> str:
-    return text.encode("utf-8", "replace")[:MAX_EXCEPTION_BYTES].decode("utf-8", "ignore")
+def _cut(found: str) -> str:
+    return found.encode("utf-8", "replace")[:MAX_EXCEPTION_BYTES].decode("utf-8", "ignore")
 
 
-_MASKERS = ("airflow.sdk._shared.secrets_masker", "airflow.sdk.execution_time.secrets_masker", "airflow.utils.log.secrets_masker")
-
-
-def _mask(text: str) -> str:
-    """What Airflow hides in its logs (passwords of connections that the task has read) is hidden here too. Only a masker that is
-    loaded already: one that is not knows no secrets."""
-    for name in _MASKERS:
-        redact = getattr(sys.modules.get(name), "redact", None)
-        if redact is None:
-            continue
-        try:
-            text = _text(redact(text))
-        except Exception:
-            return "<withheld: Airflow's secrets masker failed>"
-    return text
+def _cut_front(found: str) -> str:
+    return found.encode("utf-8", "replace")[-MAX_EXCEPTION_BYTES:].decode("utf-8", "ignore")

@@ -7,6 +7,8 @@ from typing import Any, Callable
 
 log = logging.getLogger("firedamper_airflow")
 
+_lost = 0
+
 
 def quietly(act: Callable[..., object], *args: Any, **kwargs: Any) -> None:
     """Runs ``act`` and lets no exception out, ``BaseException`` included.
@@ -15,12 +17,27 @@ def quietly(act: Callable[..., object], *args: Any, **kwargs: Any) -> None:
     raises in a task keeps the user's own callbacks from running. Airflow's time-outs are not ``Exception``s. Only a wish to
     leave the interpreter passes: the scheduler's signal handler ends it that way.
     """
+    answer(act, *args, **kwargs)
+
+
+def answer(act: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """As ``quietly``, and what ``act`` answered; None where it broke."""
+    global _lost
     try:
-        act(*args, **kwargs)
+        return act(*args, **kwargs)
     except (SystemExit, KeyboardInterrupt):
         raise
     except BaseException as error:
+        _lost += 1
         complain("an event was lost", error)
+        return None
+
+
+def take_lost() -> int:
+    """How many events broke in here, in this process, since the last call: the next one that gets through tells it."""
+    global _lost
+    lost, _lost = _lost, 0
+    return lost
 
 
 def complain(what: str, error: BaseException | None = None) -> None:
@@ -32,7 +49,10 @@ def complain(what: str, error: BaseException | None = None) -> None:
 
 
 def describe(error: BaseException) -> str:
-    name = type(error).__name__
+    try:
+        name = str(type(error).__name__)
+    except Exception:
+        name = "exception"
     try:
         return f"{name}: {error}"[:300]
     except Exception:

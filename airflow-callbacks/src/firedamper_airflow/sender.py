@@ -9,8 +9,7 @@ from collections import deque
 from typing import Any, Callable
 
 from firedamper_airflow import signing, transport
-from firedamper_airflow._version import __version__
-from firedamper_airflow.guard import complain, describe
+from firedamper_airflow.guard import complain, describe, take_lost
 from firedamper_airflow.settings import Settings
 from firedamper_airflow.spool import Spool
 from firedamper_airflow.transport import Outcome
@@ -21,6 +20,8 @@ FLUSH_SECONDS = 1.0
 #: time-out, not one for each event.
 COOL_DOWN_SECONDS = 5.0
 REMEMBERED_IDS = 256
+#: What may make a second telling of the same thing worth a request.
+WORDS = ("severity", "incident_type", "note", "quality")
 
 
 class Sender:
@@ -31,16 +32,20 @@ class Sender:
         self._spool = Spool(settings.spool_dir)
         self._clock = clock
         self._quiet_until = float("-inf")
-        self._known: deque[str] = deque(maxlen=REMEMBERED_IDS)
+        self._known: deque[tuple[str, tuple[object, ...]]] = deque(maxlen=REMEMBERED_IDS)
+        #: Lost in this process while the disk took nothing, not even their number.
+        self._lost = 0
 
     def deliver(self, event: dict[str, Any]) -> str:
         """``sent``, ``spooled``, ``dropped`` or ``known`` (this process has dealt with the same event before). Takes at most the
         time-out, plus one write to the disk. Raises only what is no ``Exception``, and then the event is on the disk."""
-        event = self._named(event)
+        event = self.named(event)
         # Listener and callback report the same failure one after the other. The second goes out only if it says more.
-        if event["event_id"] in self._known and not any(event.get(name) for name in ("severity", "incident_type", "note")):
-            return "known"
-        self._known.append(event["event_id"])
+        words = tuple(event.get(name) for name in WORDS)
+        for known, said in self._known:
+            if known == event["event_id"] and all(word in (None, before) for word, before in zip(words, said)):
+                return "known"
+        self._known.append((event["event_id"], words))
         if self._clock() < self._quiet_until:
             return self._keep(event, "the last one did not get through")
         try:
@@ -53,23 +58,34 @@ class Sender:
 
     def put_aside(self, event: dict[str, Any]) -> str:
         """Straight to the disk: the process ends and there is no time to send."""
-        return self._keep(self._named(event), "the process ends")
+        return self._keep(self.named(event), "the process ends")
 
     def count_lost(self, count: int) -> None:
         """Events that never reached ``deliver``; the next one that gets through says how many."""
         try:
             self._spool.count_dropped(count)
         except OSError as error:
+            self._lost += count
             complain(f"{count} events were lost", error)
 
-    def _named(self, event: dict[str, Any]) -> dict[str, Any]:
-        return {**event, "event_id": event.get("event_id") or signing.webhook_id(self._settings.airflow, event)}
+    def try_once(self, event: dict[str, Any]) -> Outcome:
+        """Sends, and says what came back; nothing is kept, nothing else is sent. For people who ask whether the way is open."""
+        event = self.named({**event, "event_id": event.get("event_id") or f"fd_test_{os.urandom(8).hex()}"})
+        timeout = self._settings.timeout
+        outcome = transport.within(timeout, lambda: self._post(event, time.monotonic() + timeout))
+        return outcome or Outcome("later", f"no answer in {timeout:g} s")
+
+    def named(self, event: dict[str, Any]) -> dict[str, Any]:
+        found = {**event, "event_id": event.get("event_id") or signing.webhook_id(self._settings.airflow, event)}
+        found.pop("event_id_of", None)
+        return found
 
     def _settle(self, event: dict[str, Any], outcome: Outcome) -> str:
         if outcome.result == "sent":
             return "sent"
         if outcome.result == "hopeless":
             complain(f"{event['kind']} was refused for good: {outcome.detail}")
+            self.count_lost(1)
             return "dropped"
         self._quiet_until = self._clock() + COOL_DOWN_SECONDS
         return self._keep(event, outcome.detail)
@@ -79,6 +95,7 @@ class Sender:
             self._spool.keep(event)
         except Exception as error:
             complain(f"{event['kind']} was lost: {why}, and the spool takes nothing", error)
+            self._lost += 1
             return "dropped"
         complain(f"{event['kind']} waits in {self._settings.spool_dir}: {why}")
         return "spooled"
@@ -87,8 +104,11 @@ class Sender:
         deadline = time.monotonic() + self._settings.timeout
         try:
             with self._spool.turn() as mine:
-                dropped = self._spool.dropped() if mine else 0
-                outcome = self._post({**event, "dropped_events": dropped}, deadline)
+                self._lost += take_lost()
+                here, dropped = self._lost, self._spool.dropped() if mine else 0
+                outcome = self._post({**event, "dropped_events": dropped + here}, deadline)
+                if outcome.result == "sent":
+                    self._lost -= here
                 if mine and outcome.result == "sent":
                     if dropped:
                         self._spool.forget_dropped(dropped)
@@ -117,10 +137,8 @@ class Sender:
 
     def _post(self, event: dict[str, Any], deadline: float) -> Outcome:
         body = json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
-        headers = signing.headers(self._settings.key, event["event_id"], int(time.time()), body)
-        headers["Content-Type"] = "application/json"
-        headers["User-Agent"] = f"airflow-provider-firedamper/{__version__}"
-        return transport.post(self._settings.endpoint, headers, body, deadline)
+        headers = transport.signed_headers(self._settings.key, event["event_id"], body)
+        return transport.post(self._settings.endpoint, headers, body, deadline, self._settings.proxy)
 
 
 _senders: dict[int, Sender] = {}

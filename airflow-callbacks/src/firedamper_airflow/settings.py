@@ -1,4 +1,5 @@
-"""Settings: environment first, then ``[firedamper]`` in airflow.cfg (or ``AIRFLOW__FIREDAMPER__*``, which is Airflow's own way)."""
+"""Settings: environment first, then ``[firedamper]`` in airflow.cfg (or ``AIRFLOW__FIREDAMPER__*``, which is Airflow's own way), then a
+connection, where one may be read (``hook``)."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ import os
 import tempfile
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import Callable, Mapping, Optional
+from typing import Callable, Mapping, Optional, Sequence
 from urllib.parse import quote, urlsplit
 
 from firedamper_airflow import signing
@@ -26,7 +27,14 @@ NAMES = {
     "FIREDAMPER_IGNORE_DAGS": "ignore_dags",
     "FIREDAMPER_LISTENER": "listener",
     "FIREDAMPER_SEND_SUCCESS": "send_success",
+    "FIREDAMPER_SEND_ASSETS": "send_assets",
+    "FIREDAMPER_TAGS": "tags",
+    "FIREDAMPER_IGNORE_TAGS": "ignore_tags",
+    "FIREDAMPER_PROXY": "proxy",
+    "FIREDAMPER_CONN_ID": "conn_id",
 }
+
+DEFAULT_CONN_ID = "firedamper_default"
 
 
 @dataclass(frozen=True)
@@ -41,31 +49,58 @@ class Settings:
     timeout: float = MAX_TIMEOUT
     dags: tuple[str, ...] = ()
     ignore_dags: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    ignore_tags: tuple[str, ...] = ()
     listener: bool = True
     send_success: bool = False
+    send_assets: bool = False
+    #: Address of a proxy; empty: none is used, whatever the environment says.
+    proxy: str = field(default="", repr=False)
+    #: Named by the installation; empty: none is, and only what somebody wrote into a DAG looks for ``firedamper_default``.
+    conn_id: str = ""
     problems: tuple[str, ...] = ()
 
     @property
     def ready(self) -> bool:
+        """Whether it can send, from any process."""
         return not self.problems
 
-    def watches(self, dag_id: str) -> bool:
-        """Whether the listener reports this DAG. A callback that somebody wrote into a DAG is always sent."""
-        if any(fnmatchcase(dag_id, pattern) for pattern in self.ignore_dags):
+    @property
+    def listens(self) -> bool:
+        """Whether the listener has anything to do in this Airflow: also where only tasks will know where to send to."""
+        return self.listener and (self.ready or bool(self.conn_id))
+
+    def watches(self, dag_id: Optional[str], tags: Optional[Sequence[str]] = None) -> bool:
+        """Whether the listener reports this DAG. A callback that somebody wrote into a DAG is always sent.
+
+        ``tags`` None: they are not known where this happens. Then they exclude nothing: a failure too many is looked at and closed,
+        one that was never told is not.
+        """
+        if dag_id and any(fnmatchcase(dag_id, pattern) for pattern in self.ignore_dags):
             return False
-        return not self.dags or any(fnmatchcase(dag_id, pattern) for pattern in self.dags)
+        if dag_id and self.dags and not any(fnmatchcase(dag_id, pattern) for pattern in self.dags):
+            return False
+        if tags is None:
+            return True
+        if any(fnmatchcase(tag, pattern) for tag in tags for pattern in self.ignore_tags):
+            return False
+        return not self.tags or any(fnmatchcase(tag, pattern) for tag in tags for pattern in self.tags)
 
 
-def load(environ: Mapping[str, str], option: Callable[[str], Optional[str]]) -> Settings:
-    """``option`` answers what airflow.cfg says for one key of ``[firedamper]``, or None."""
+def load(
+    environ: Mapping[str, str], option: Callable[[str], Optional[str]], connection: Optional[Mapping[str, str]] = None
+) -> Settings:
+    """``option`` answers what airflow.cfg says for one key of ``[firedamper]``, or None. ``connection``: the same keys, from one."""
+    least = connection or {}
 
     def get(name: str) -> str:
-        return (environ.get(name) or option(NAMES[name]) or "").strip()
+        return (environ.get(name) or option(NAMES[name]) or least.get(NAMES[name]) or "").strip()
 
     problems: list[str] = []
     airflow = get("FIREDAMPER_AIRFLOW") or "default"
     endpoint = _endpoint(get("FIREDAMPER_URL"), airflow, problems)
     key = _key(get("FIREDAMPER_SECRET"), problems)
+    proxy = _proxy(get("FIREDAMPER_PROXY"), problems)
     return Settings(
         endpoint=endpoint,
         airflow=airflow,
@@ -76,25 +111,55 @@ def load(environ: Mapping[str, str], option: Callable[[str], Optional[str]]) -> 
         ignore_dags=_patterns(get("FIREDAMPER_IGNORE_DAGS")),
         listener=_switch(get("FIREDAMPER_LISTENER"), default=True),
         send_success=_switch(get("FIREDAMPER_SEND_SUCCESS"), default=False),
+        send_assets=_switch(get("FIREDAMPER_SEND_ASSETS"), default=False),
+        tags=_patterns(get("FIREDAMPER_TAGS")),
+        ignore_tags=_patterns(get("FIREDAMPER_IGNORE_TAGS")),
+        proxy=proxy,
+        conn_id=get("FIREDAMPER_CONN_ID"),
         problems=tuple(problems),
     )
 
 
 _current: Optional[Settings] = None
+_in_task: Optional[Settings] = None
 
 
 def current() -> Settings:
-    """The settings of this process, read once."""
+    """The settings of this process, read once. Asks no database and no API server: right in every process, import included. A
+    connection counts only where it stands in the environment (``AIRFLOW_CONN_...``)."""
     global _current
     if _current is None:
-        _current = load(os.environ, _airflow_option)
+        found = load(os.environ, _airflow_option)
+        if not found.ready:
+            from firedamper_airflow import hook
+
+            told = hook.from_environment(os.environ, found.conn_id or DEFAULT_CONN_ID)
+            found = load(os.environ, _airflow_option, told) if told else found
+        _current = found
     return _current
+
+
+def in_task(*, asked_for: bool) -> Settings:
+    """As ``current``, and where that does not suffice from the connection, once in this process. Only for processes that run a task, or
+    a callback in the DAG processor: in the scheduler and the API server reading a connection queries within, and can end, the
+    transaction that Airflow called us in (2.9-3.3). ``asked_for``: somebody wrote us into this DAG; otherwise the installation must
+    have named the connection, so that one without any settings stays without effect."""
+    global _in_task
+    found = current()
+    if found.ready or not (found.conn_id or asked_for):
+        return found
+    if _in_task is None:
+        from firedamper_airflow import hook
+
+        told = hook.from_airflow(found.conn_id or DEFAULT_CONN_ID)
+        _in_task = load(os.environ, _airflow_option, told) if told else found
+    return _in_task
 
 
 def forget() -> None:
     """Reads again at the next use. For tests."""
-    global _current, _warned
-    _current = None
+    global _current, _in_task, _warned
+    _current = _in_task = None
     _warned = False
 
 
@@ -107,7 +172,11 @@ def warn_once(settings: Settings) -> None:
     if _warned or settings.ready:
         return
     _warned = True
-    complain("nothing is reported: " + "; ".join(settings.problems))
+    if settings.conn_id:
+        where = f"only tasks report, by the connection {settings.conn_id}: nothing else may read one (runs, import errors, assets)"
+        complain(f"{where}; " + "; ".join(settings.problems))
+    else:
+        complain("nothing is reported: " + "; ".join(settings.problems))
 
 
 def _endpoint(url: str, airflow: str, problems: list[str]) -> str:
@@ -136,6 +205,21 @@ def _key(secret: str, problems: list[str]) -> bytes:
     except signing.BadSecret as error:
         problems.append(f"FIREDAMPER_SECRET cannot be used: {error}")
         return b""
+
+
+def _proxy(url: str, problems: list[str]) -> str:
+    if not url:
+        return ""
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme == "http" and bool(parts.hostname) and parts.port != 0 and parts.path in ("", "/")
+    except ValueError:
+        good = False
+    if not good or parts.query or parts.fragment:
+        # Not around it: who names a proxy does not want a direct connection.
+        problems.append("FIREDAMPER_PROXY is no address of a proxy, such as http://proxy:3128")
+        return ""
+    return url.rstrip("/")
 
 
 def _timeout(text: str) -> float:

@@ -50,7 +50,22 @@ def webhook_id(airflow: str, event: Mapping[str, Any]) -> str:
     A try number goes on counting when a task is cleared. A run has none, but a clear gives it a new start (2.11.2, 3.3.2), which
     stands in its place: otherwise the failure of a repair would pass for the failure that it was meant to cure.
     """
-    attempt = event.get("run_start_date") if event.get("task_id") is None else event.get("try_number")
-    of = [airflow, event["dag_id"], event["run_id"], event.get("task_id"), event.get("map_index"), attempt, event["kind"]]
-    digest = hashlib.sha256(json.dumps(of, ensure_ascii=True, separators=(",", ":")).encode("ascii")).hexdigest()
-    return "fd_" + digest[:32]
+    kind = event["kind"]
+    of: list[Any] = [airflow, event.get("dag_id"), event.get("run_id"), event.get("task_id"), event.get("map_index")]
+    if kind == "report":
+        # Two reports of one task are two, the same one said twice (a callback run twice, a task killed and repeated) is one.
+        said = {name: event.get(name) for name in ("quality", "schema_change", "note", "severity", "incident_type")}
+        of += [event.get("try_number"), kind, _digest(said)]
+    elif kind == "import_error":
+        # Airflow says it again at every parse. A file that was changed and is still broken is news.
+        of += [event.get("file"), event.get("event_id_of"), kind, _digest(event.get("exception"))]
+    elif kind == "asset_event":
+        when = None if event.get("run_id") else event.get("occurred_at")
+        of += [event.get("try_number"), kind, _digest([event.get("asset"), when])]
+    else:
+        of += [event.get("run_start_date") if event.get("task_id") is None else event.get("try_number"), kind]
+    return "fd_" + _digest(of)[:32]
+
+
+def _digest(of: Any) -> str:
+    return hashlib.sha256(json.dumps(of, ensure_ascii=True, separators=(",", ":"), sort_keys=True).encode("ascii")).hexdigest()
