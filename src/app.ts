@@ -10,6 +10,7 @@ import type { AirflowClient } from './airflow/client.ts';
 import { createAirflowClient } from './airflow/connect.ts';
 import { createAnnouncer } from './announce.ts';
 import type { Config } from './config.ts';
+import { gate } from './core/gate.ts';
 import type { Signal } from './core/signal.ts';
 import type { EffectDeps } from './effects/deps.ts';
 import { readMissed } from './effects/planRelease.ts';
@@ -84,7 +85,8 @@ export async function startApp(options: AppOptions): Promise<App> {
   };
   const announcer = createAnnouncer({ config, read: store.read, log, now });
   const worker = createWorker({ store, responder, effects, announce: announcer.announce, onError });
-  const intake = createCallbackIntake({ inbox: store.inbox, responder, complete: completer(config, clients), onError });
+  const onNoted = (airflow: string, what: string) => log.info({ airflow }, what);
+  const intake = createCallbackIntake({ inbox: store.inbox, responder, complete: completer(config, clients), onNoted, onError });
   const pollerStates = new Map([...pollers].map(([id, p]) => [id, p.state] as const));
   const http = createHttpServer({
     ...{ config, read: store.read, act: responder.act, now, log },
@@ -93,6 +95,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       const view = await store.read.incident(id);
       return view && previewRelease(id, view.holds, await readMissed(effects, await store.snapshot(), id));
     },
+    gate: async (airflow, dagId) => (world.hasRead(airflow) ? gate(await store.snapshot(), world, { airflow, dagId }) : null),
     health: async () => describeHealth(config, options.version, pollerStates, world, closing),
     metrics: createMetrics(store.read, pollerStates, now),
   });

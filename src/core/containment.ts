@@ -30,12 +30,11 @@ export function contain(draft: Draft, incidentId: string, survey: Survey): void 
   if (!incident || isOver(incident.status) || incident.releasing) return;
   const again = draft.pending((a) => a.kind === 'survey' && a.incidentId === incidentId);
   draft.patchIncident(incidentId, { surveyPending: again, runs: withSurveyed(incident, survey) });
-  if (survey.run?.state === 'success') return endedWell(draft, incidentId, survey.run);
-  const failed = draft
-    .incident(incidentId)
-    .runs.filter((r) => r.role === 'cause' && r.state !== 'healed')
-    .flatMap((r) => r.failedTasks);
-  const tasks = affectedTasks(survey.taskGraph, failed);
+  if (survey.run?.state === 'success' && !reportedBad(incident, survey.run)) return endedWell(draft, incidentId, survey.run);
+  const causes = draft.incident(incidentId).runs.filter((r) => r.role === 'cause' && r.state !== 'healed');
+  // A check that fails says that something before it is bad, and not what: then all that the DAG makes is.
+  const whole = causes.some((r) => r.badData);
+  const tasks = affectedTasks(survey.taskGraph, whole ? [] : causes.flatMap((r) => r.failedTasks));
   const { reached, unaffected } = walk(draft.context.world.edges(), incident, tasks);
   const spared = [...unaffected.map((d) => spare(d, reason('not_affected')))];
   const wanted: Reached[] = [];
@@ -53,6 +52,9 @@ export function contain(draft: Draft, incidentId: string, survey: Survey): void 
   tellGaps(draft, incident, survey);
   settleContainment(draft, incidentId);
 }
+
+const reportedBad = (incident: Incident, run: RunFacts): boolean =>
+  incident.runs.some((r) => r.badData && r.dagId === run.dagId && r.runId === run.runId);
 
 /**
  * The signal came late (a spooled callback, say), or the run ended well by its trigger rules before we looked: success is final, nothing is held

@@ -136,6 +136,8 @@ export type PersonAct =
       readonly kind: 'declare';
       readonly airflow: string;
       readonly dagId: string;
+      /** The run whose data is bad, where the person knows it. */
+      readonly runId: string | null;
       readonly title: string;
       readonly severity: Severity | null;
       readonly incidentType: IncidentType | null;

@@ -32,6 +32,8 @@ export interface IncidentRun {
   readonly runStart: Instant | null;
   readonly failedTasks: readonly string[];
   readonly failedAt: Instant;
+  /** Its data was reported as bad: it is `failed` for us although Airflow may call it a success, until it ran again as a whole. */
+  readonly badData: boolean;
 }
 
 /** A DAG downstream that is not held, and why not. */
@@ -81,6 +83,8 @@ export interface Incident {
   readonly severity: Severity;
   /** The rule that gave type and severity, one sentence. */
   readonly rule: string;
+  /** Who gave the severity: a later word of the DAG's author counts above the policy's rule, and nothing counts above a person's. */
+  readonly ruledBy: 'policy' | 'author' | 'person';
   readonly title: string;
   readonly runs: readonly IncidentRun[];
   readonly spared: readonly Spared[];

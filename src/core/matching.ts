@@ -7,7 +7,8 @@ import { addMs, type Draft, msBetween } from './draft.ts';
 import { anyGlob } from './glob.ts';
 import type { Incident, IncidentRun } from './incident.ts';
 import { isHolding, isOver } from './lifecycle.ts';
-import { openIncident, reopen } from './opening.ts';
+import { failureReason, openIncident, reopen, tellNote } from './opening.ts';
+import type { Severity } from './policy.ts';
 import { type Reason, reason, sentence } from './reason.ts';
 import type { Signal } from './signal.ts';
 import { AIRFLOW } from './timeline.ts';
@@ -31,7 +32,11 @@ interface Verdict {
 
 function judge(draft: Draft, signal: Signal): Verdict {
   const mine = activeFor(draft, signal);
-  if (draft.knownSignals.has(signal.key)) return { incident: mine ?? null, reason: reason('repeated_signal') };
+  if (draft.knownSignals.has(signal.key)) {
+    // The listener was faster than the callback that carries the author's words (2.11.2): the failure is known, the words are not.
+    if (mine) heed(draft, mine, signal);
+    return { incident: mine ?? null, reason: reason('repeated_signal') };
+  }
   if (signal.kind === 'task_retry')
     return { incident: mine ?? null, reason: reason('will_retry', { task: signal.taskId ?? '?' }) };
   if (signal.kind === 'run_succeeded') return { incident: mine ?? null, reason: reason('repeated_signal') };
@@ -50,10 +55,35 @@ function judge(draft: Draft, signal: Signal): Verdict {
   return { incident: openIncident(draft, signal, runOf(signal, 'cause', draft.now)), reason: failureReason(signal) };
 }
 
-const failureReason = (s: Signal): Reason =>
-  s.kind === 'task_failed'
-    ? reason('failure_final', { task: s.taskId ?? '?', run: s.runId })
-    : reason('run_failed', { run: s.runId });
+const RANK: readonly Severity[] = ['P0', 'P1', 'P2', 'P3'];
+
+/**
+ * The author's severity and type replace the policy's guess, and a graver word an author's earlier one; a person's word stands. Bad data reported
+ * once is never taken back by a later word.
+ */
+function heed(draft: Draft, incident: Incident, s: Signal): void {
+  const { severity, incidentType } = s.said;
+  const changes: string[] = [];
+  const graver = severity !== null && RANK.indexOf(severity) < RANK.indexOf(incident.severity);
+  const heard =
+    severity !== null && (graver || incident.ruledBy === 'policy') && incident.ruledBy !== 'person'
+      ? severity
+      : incident.severity;
+  const typed =
+    incidentType !== null && incident.ruledBy !== 'person' && incident.type === 'pipeline_failure' ? incidentType : incident.type;
+  if (heard !== incident.severity) changes.push(`severity ${incident.severity} -> ${heard}`);
+  if (typed !== incident.type) changes.push(`type ${incident.type} -> ${typed}`);
+  tellNote(draft, incident.id, s);
+  if (severity !== null && incident.ruledBy === 'policy') {
+    draft.patchIncident(incident.id, {
+      ruledBy: 'author',
+      rule: `${typed}; ${severity} because the author of ${s.dagId} says so`,
+    });
+  }
+  if (changes.length === 0) return;
+  draft.patchIncident(incident.id, { severity: heard, type: typed });
+  draft.tell(incident.id, 'incident.edited', s.dagId, reason('author_says', { what: changes.join(', ') }), AIRFLOW);
+}
 
 /** The text names the first rule that keeps this failure out; null = watched. */
 function notWatched(draft: Draft, signal: Signal): string | null {
@@ -108,6 +138,7 @@ export function runOf(s: Signal, role: IncidentRun['role'], now: string): Incide
     runId: s.runId,
     role,
     state: s.kind === 'run_failed' ? 'failed' : 'failing',
+    badData: s.said.badData,
     runType: s.runType,
     logicalDate: s.logicalDate,
     runStart: s.runStart,
@@ -122,6 +153,7 @@ function join(draft: Draft, incident: Incident, signal: Signal, role: IncidentRu
   const run = known ? merge(known, signal) : runOf(signal, role, draft.now);
   const runs = known ? incident.runs.map((r) => (r === known ? run : r)) : [...incident.runs, run];
   const changed = draft.putIncident({ ...incident, runs });
+  heed(draft, changed, signal);
   if (known && run.runStart !== known.runStart && known.runStart !== null) {
     draft.tell(
       incident.id,
@@ -131,7 +163,13 @@ function join(draft: Draft, incident: Incident, signal: Signal, role: IncidentRu
       AIRFLOW,
     );
   }
-  if (!known || run.failedTasks.length > known.failedTasks.length || (known.state === 'failing' && run.state === 'failed')) {
+  const worse = known !== undefined && run.badData && (!known.badData || run.state !== known.state);
+  if (
+    !known ||
+    worse ||
+    run.failedTasks.length > known.failedTasks.length ||
+    (known.state === 'failing' && run.state === 'failed')
+  ) {
     const code = role === 'fallout' ? reason('fallout', { dag: signal.dagId, cause: incident.dagId }) : failureReason(signal);
     draft.tell(
       incident.id,
@@ -149,12 +187,16 @@ function merge(known: IncidentRun, s: Signal): IncidentRun {
   const failedTasks =
     s.taskId === null || known.failedTasks.includes(s.taskId) ? known.failedTasks : [...known.failedTasks, s.taskId];
   // A late callback must not turn a run that was cleared since back into a failed one: only observations may do that.
-  const newAttempt = s.kind === 'run_failed' && s.runStart !== null && known.runStart !== null && s.runStart > known.runStart;
-  const state = newAttempt || (known.state === 'failing' && s.kind === 'run_failed') ? 'failed' : known.state;
+  const ofRun = s.kind === 'run_failed' || s.said.badData;
+  const newAttempt = ofRun && s.runStart !== null && known.runStart !== null && s.runStart > known.runStart;
+  // A run that had "succeeded all the same" made bad data after all.
+  const worse = s.said.badData && known.state === 'succeeded';
+  const state = newAttempt || worse || (known.state === 'failing' && s.kind === 'run_failed') ? 'failed' : known.state;
   return {
     ...known,
     failedTasks,
     state,
+    badData: known.badData || s.said.badData,
     runStart: newAttempt ? s.runStart : (known.runStart ?? s.runStart),
     runType: known.runType ?? s.runType,
     logicalDate: known.logicalDate ?? s.logicalDate,

@@ -63,6 +63,7 @@ const sameAttempt = (r: IncidentRun, run: RunFacts): boolean => r.runStart === n
 
 function succeeded(draft: Draft, incident: Incident, r: IncidentRun, run: RunFacts, byUs: boolean): IncidentRun {
   if (byUs) return r;
+  if (r.badData && sameAttempt(r, run)) return endedBad(draft, incident, r, run);
   const anyway = r.state === 'failing' && sameAttempt(r, run);
   draft.tell(
     incident.id,
@@ -72,6 +73,12 @@ function succeeded(draft: Draft, incident: Incident, r: IncidentRun, run: RunFac
     AIRFLOW,
   );
   return { ...r, state: anyway ? 'succeeded' : 'healed' };
+}
+
+function endedBad(draft: Draft, incident: Incident, r: IncidentRun, run: RunFacts): IncidentRun {
+  if (r.state === 'failed' && r.runStart !== null) return r;
+  if (r.state !== 'failed') draft.tell(incident.id, 'run.succeeded', `${r.dagId} ${r.runId}`, reason('bad_data_ended'), AIRFLOW);
+  return { ...r, state: 'failed', runStart: run.startDate };
 }
 
 function failed(draft: Draft, incident: Incident, r: IncidentRun, run: RunFacts): IncidentRun {

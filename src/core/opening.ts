@@ -13,28 +13,51 @@ import { AIRFLOW } from './timeline.ts';
 export function openIncident(draft: Draft, signal: Signal, run: IncidentRun): Incident {
   const mass = massFailure(draft, signal);
   if (mass) return openPlatform(draft, signal, run, mass);
-  const what =
-    signal.taskId === null ? `run ${signal.runId} of ${signal.dagId} failed` : `${signal.taskId} of ${signal.dagId} failed`;
-  const rule = judgeSeverity(draft, signal.airflow, signal.dagId);
-  const why: Reason =
-    signal.taskId === null
-      ? reason('run_failed', { run: signal.runId })
-      : reason('failure_final', { task: signal.taskId, run: signal.runId });
+  const type = signal.said.incidentType ?? 'pipeline_failure';
+  const rule = judgeSeverity(draft, signal.airflow, signal.dagId, type);
+  const said = signal.said.severity;
+  const why = failureReason(signal);
   const incident = newIncident(draft, {
     airflow: signal.airflow,
     dagId: signal.dagId,
-    type: 'pipeline_failure',
-    severity: rule.severity,
-    rule: rule.sentence,
-    title: what,
+    type,
+    severity: said ?? rule.severity,
+    rule: said ? `${type}; ${said} because the author of ${signal.dagId} says so` : rule.sentence,
+    ruledBy: said ? 'author' : 'policy',
+    title: titleOf(signal),
     runs: [run],
     failedAt: run.failedAt,
     why,
   });
   draft.tell(incident.id, 'incident.opened', signal.dagId, why, AIRFLOW, signal.text);
+  tellNote(draft, incident.id, signal);
   draft.notice(incident.id, 'opened', signal.dagId);
   requestSurvey(draft, incident.id);
   return draft.incident(incident.id);
+}
+
+function titleOf(s: Signal): string {
+  if (s.said.title !== null) return s.said.title;
+  return s.taskId === null ? `run ${s.runId} of ${s.dagId} failed` : `${s.taskId} of ${s.dagId} failed`;
+}
+
+export function failureReason(s: Signal): Reason {
+  if (s.kind === 'report') return reason('bad_data', { what: s.text ?? s.said.title ?? s.dagId });
+  return s.kind === 'task_failed'
+    ? reason('failure_final', { task: s.taskId ?? '?', run: s.runId })
+    : reason('run_failed', { run: s.runId });
+}
+
+export function tellNote(draft: Draft, incidentId: string, s: Signal): void {
+  if (s.said.note !== null)
+    draft.tell(
+      incidentId,
+      'signal.note',
+      `${s.dagId} ${s.runId}`,
+      reason('author_says', { what: 'a note' }),
+      AIRFLOW,
+      s.said.note,
+    );
 }
 
 export interface NewIncident {
@@ -43,6 +66,7 @@ export interface NewIncident {
   readonly type: IncidentType;
   readonly severity: Severity;
   readonly rule: string;
+  readonly ruledBy: Incident['ruledBy'];
   readonly title: string;
   readonly runs: readonly IncidentRun[];
   readonly failedAt: string;
@@ -81,7 +105,12 @@ const NO_TIMES: Omit<IncidentTimestamps, 'failedAt' | 'openedAt'> = {
 };
 
 /** The simplest honest rule: P1 where the failing DAG, or something downstream of it, carries a tag that says so; else the default. */
-export function judgeSeverity(draft: Draft, airflow: string, dagId: string): { severity: Severity; sentence: string } {
+export function judgeSeverity(
+  draft: Draft,
+  airflow: string,
+  dagId: string,
+  type: IncidentType,
+): { severity: Severity; sentence: string } {
   const { p1Tags, p1Severity, defaultSeverity } = draft.policy.severity;
   const world = draft.context.world;
   const tagOf = (a: string, d: string) => world.dag(a, d)?.tags.find((t) => p1Tags.includes(t));
@@ -89,22 +118,25 @@ export function judgeSeverity(draft: Draft, airflow: string, dagId: string): { s
   if (own)
     return {
       severity: p1Severity,
-      sentence: `a failed DAG is a pipeline_failure; ${p1Severity} because ${dagId} is tagged ${own}`,
+      sentence: `${naming(type)}; ${p1Severity} because ${dagId} is tagged ${own}`,
     };
   for (const down of walk(world.edges(), { airflow, dagId }, null).reached) {
     const tag = tagOf(down.airflow, down.dagId);
     if (tag)
       return {
         severity: p1Severity,
-        sentence: `a failed DAG is a pipeline_failure; ${p1Severity} because ${down.dagId} downstream is tagged ${tag}`,
+        sentence: `${naming(type)}; ${p1Severity} because ${down.dagId} downstream is tagged ${tag}`,
       };
   }
   const listed = p1Tags.join(', ') || 'no tag';
   return {
     severity: defaultSeverity,
-    sentence: `a failed DAG is a pipeline_failure; ${defaultSeverity} because neither it nor anything downstream is tagged ${listed}`,
+    sentence: `${naming(type)}; ${defaultSeverity} because neither it nor anything downstream is tagged ${listed}`,
   };
 }
+
+const naming = (type: IncidentType): string =>
+  type === 'pipeline_failure' ? 'a failed DAG is a pipeline_failure' : `reported as ${type}`;
 
 /** Too many different DAGs at once look like Airflow itself, not like bad data: a responder must not become the outage. */
 function massFailure(draft: Draft, signal: Signal): number | null {
@@ -131,6 +163,7 @@ function openPlatform(draft: Draft, signal: Signal, run: IncidentRun, count: num
     dagId: signal.dagId,
     type: 'platform',
     severity: draft.policy.severity.p1Severity,
+    ruledBy: 'policy',
     rule: `${count} DAGs failing within ${draft.policy.platform.windowMs / 1000} s make one platform incident without holds`,
     title: `${count} DAGs of ${signal.airflow} fail at once`,
     runs: [run],

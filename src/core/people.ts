@@ -101,26 +101,29 @@ function edit(draft: Draft, incident: Incident, who: Actor, a: PersonAct & { kin
     severity: a.severity ?? incident.severity,
     type: a.incidentType ?? incident.type,
     title: a.title ?? incident.title,
+    ruledBy: a.severity || a.incidentType ? 'person' : incident.ruledBy,
     rule: a.severity || a.incidentType ? `set by ${who.kind === 'person' ? who.name : who.kind}: ${a.comment}` : incident.rule,
   });
   draft.tell(incident.id, 'incident.edited', incident.dagId, reason('edited', { what: changes.join(', ') }), who, a.comment);
 }
 
-/** A person reports bad data: the readers of the DAG are held as for a failure; there is no run to repair until one is named. */
+/** A person reports bad data: the readers of the DAG are held as for a failure. A named run is to run again; without one there is nothing to repair. */
 function declare(draft: Draft, who: Actor, a: PersonAct & { kind: 'declare' }): void {
   const active = draft
     .incidents()
     .find((i) => i.airflow === a.airflow && i.dagId === a.dagId && !isOver(i.status) && !i.releasing);
   if (active) throw conflict(`incident ${active.id} is already open for ${a.dagId}`, { incident: active.id });
-  const rule = judgeSeverity(draft, a.airflow, a.dagId);
+  const type = a.incidentType ?? (a.runId === null ? 'pipeline_failure' : 'quality_degradation');
+  const rule = judgeSeverity(draft, a.airflow, a.dagId, type);
   const incident = newIncident(draft, {
     airflow: a.airflow,
     dagId: a.dagId,
-    type: a.incidentType ?? 'pipeline_failure',
+    type,
     severity: a.severity ?? rule.severity,
     rule: a.severity ? 'declared so by a person' : rule.sentence,
+    ruledBy: a.severity ? 'person' : 'policy',
     title: a.title,
-    runs: [],
+    runs: a.runId === null ? [] : [declaredRun(a.dagId, a.runId, draft.now)],
     failedAt: draft.now,
     why: reason('declared'),
   });
@@ -129,6 +132,19 @@ function declare(draft: Draft, who: Actor, a: PersonAct & { kind: 'declare' }): 
   requestSurvey(draft, incident.id);
   draft.answerWith({ incidentId: incident.id });
 }
+
+const declaredRun = (dagId: string, runId: string, now: string): Incident['runs'][number] => ({
+  dagId,
+  runId,
+  role: 'cause',
+  state: 'failing',
+  runType: null,
+  logicalDate: null,
+  runStart: null,
+  failedTasks: [],
+  failedAt: now,
+  badData: true,
+});
 
 function noRunningRepair(draft: Draft, incident: Incident): void {
   const repair = activeRepair(draft, incident.id);

@@ -18,7 +18,7 @@ export type StepRequest =
       readonly kind: 'backfill';
       readonly from: Instant;
       readonly to: Instant;
-      readonly reprocess: 'failed' | 'none';
+      readonly reprocess: 'none' | 'failed' | 'completed';
       readonly maxActiveRuns: number;
     }
   | {

@@ -210,13 +210,16 @@ export function observeSteps(draft: Draft, airflow: string, runs: readonly RunFa
 }
 
 function observeStep(draft: Draft, repair: Repair, s: Step, runs: readonly RunFacts[]): void {
-  const progress = s.progress.map((p, i) =>
-    seen(
-      p,
-      s.runs[i]?.startBefore ?? null,
-      runs.filter((r) => r.dagId === s.dagId),
-    ),
-  );
+  const bad = draft.incident(repair.incidentId).runs.filter((r) => r.dagId === s.dagId && r.badData);
+  const ofDag = runs
+    .filter((r) => r.dagId === s.dagId)
+    // Reported as bad once more in its new attempt: it may succeed, the fix was none.
+    .map((r) =>
+      r.state === 'success' && bad.some((b) => b.runId === r.runId && b.runStart === r.startDate)
+        ? { ...r, state: 'failed' as const }
+        : r,
+    );
+  const progress = s.progress.map((p, i) => seen(p, s.runs[i]?.startBefore ?? null, ofDag));
   const ended = progress.every((p) => p.state === 'success' || p.state === 'failed');
   const broken = progress.find((p) => p.state === 'failed');
   if (!ended) {

@@ -10,14 +10,16 @@ import type { Draft, Planning } from './planRepair.ts';
 /** No backfill is planned over more dates than this at once: what cannot be read cannot be approved. */
 const MAX_RUNS_IN_RANGE = 1_000;
 
-export async function planBackfills(p: Planning, dagId: string, failed: readonly RunFacts[]): Promise<Draft[]> {
+/** `bad`: runs that succeeded are among them, because their data was reported as bad. */
+export async function planBackfills(p: Planning, dagId: string, failed: readonly RunFacts[], bad: boolean): Promise<Draft[]> {
+  const reprocess = bad ? 'completed' : 'failed';
   const wanted = new Set(failed.flatMap((r) => r.logicalDate ?? []));
   const dates = [...wanted].sort();
   const [from, to] = [dates[0], dates.at(-1)];
   if (!from || !to) return [];
   const existing = await p.client.listRuns(dagId, { logicalDateFrom: from, logicalDateTo: to, limit: MAX_RUNS_IN_RANGE });
   const byDate = new Map(existing.flatMap((r) => (r.logicalDate ? [[r.logicalDate, r] as const] : [])));
-  const would = p.silent ? dates : await p.client.dryRunBackfill(requestFor(p, dagId, from, to));
+  const would = p.silent ? dates : await p.client.dryRunBackfill(requestFor(p, dagId, from, to, reprocess));
   for (const d of dates.filter((x) => !would.includes(x)))
     p.warn(`Airflow would not run ${dagId} of ${d} again: it is in flight or not failed any more`);
   const allowed = would.filter((d) => wanted.has(d) || !byDate.has(d));
@@ -27,16 +29,22 @@ export async function planBackfills(p: Planning, dagId: string, failed: readonly
   const drafts: Draft[] = [];
   for (const range of ranges) {
     const [start, end] = [range[0], range.at(-1)];
-    if (start && end) drafts.push(await oneBackfill(p, dagId, start, end, range, byDate));
+    if (start && end) drafts.push(await oneBackfill(p, requestFor(p, dagId, start, end, reprocess), range, byDate));
   }
   return drafts;
 }
 
-const requestFor = (p: Planning, dagId: string, from: Instant, to: Instant): BackfillRequest => ({
+const requestFor = (
+  p: Planning,
+  dagId: string,
+  from: Instant,
+  to: Instant,
+  reprocess: BackfillRequest['reprocess'],
+): BackfillRequest => ({
   dagId,
   from,
   to,
-  reprocess: 'failed',
+  reprocess,
   maxActiveRuns: p.maxActiveRuns,
 });
 
@@ -55,17 +63,15 @@ function split(dates: readonly Instant[], would: readonly Instant[]): Instant[][
 
 async function oneBackfill(
   p: Planning,
-  dagId: string,
-  from: Instant,
-  to: Instant,
+  wanted: BackfillRequest,
   range: readonly Instant[],
   byDate: ReadonlyMap<Instant, RunFacts>,
 ): Promise<Draft> {
-  const dates = p.silent ? range : await p.client.dryRunBackfill(requestFor(p, dagId, from, to));
+  const dates = p.silent ? range : await p.client.dryRunBackfill(wanted);
   const runs = dates.map((d): PlannedRun => {
     const run = byDate.get(d);
     return { runId: run?.runId ?? null, logicalDate: d, startBefore: run?.startDate ?? null, tasks: [] };
   });
-  const request = { kind: 'backfill', from, to, reprocess: 'failed', maxActiveRuns: p.maxActiveRuns } as const;
-  return { request, runs, dryRun: p.silent ? 'computed' : 'airflow' };
+  const { from, to, reprocess, maxActiveRuns } = wanted;
+  return { request: { kind: 'backfill', from, to, reprocess, maxActiveRuns }, runs, dryRun: p.silent ? 'computed' : 'airflow' };
 }

@@ -38,8 +38,8 @@ export async function planRepair(deps: EffectDeps, act: { airflow: string; repai
       silent: incident.mode === 'shadow',
       warn: (text) => warnings.push(text),
     };
-    const early = repair.state === 'planning' && deps.now() - Date.parse(repair.createdAt) < WAIT_FOR_END_MS;
-    const goesOn = early ? await runThatGoesOn(planning, incident) : null;
+    const early = deps.now() - Date.parse(repair.createdAt) < WAIT_FOR_END_MS;
+    const goesOn = repair.state === 'planning' ? await runThatGoesOn(planning, incident, early) : null;
     if (goesOn) return { result: 'not_yet', why: `run ${goesOn} still goes on` };
     return done({ kind: 'plan_repair', plan: { steps: await plan(planning, state, incident), warnings } });
   } catch (error) {
@@ -49,12 +49,13 @@ export async function planRepair(deps: EffectDeps, act: { airflow: string; repai
 
 /**
  * A callback comes before its run has ended, and "fixed" may follow within a second: a plan made then would be another one when the run has ended, and
- * its approval would lapse. A run that goes on for longer is not waited for: its failed tasks can be cleared meanwhile.
+ * its approval would lapse. A run that goes on for longer is not waited for: its failed tasks can be cleared meanwhile. One whose data was reported as
+ * bad is, because all of it has to run again.
  */
 const WAIT_FOR_END_MS = 60_000;
 
-async function runThatGoesOn(p: Planning, incident: Incident): Promise<string | null> {
-  for (const known of incident.runs.filter((r) => r.state === 'failing')) {
+async function runThatGoesOn(p: Planning, incident: Incident, early: boolean): Promise<string | null> {
+  for (const known of incident.runs.filter((r) => r.state === 'failing' && (early || r.badData))) {
     const run = await p.client.getRun(known.dagId, known.runId);
     if (run?.state === 'running') return `${known.runId} of ${known.dagId}`;
   }
@@ -98,13 +99,14 @@ async function planDag(p: Planning, incident: Incident, dagId: string): Promise<
   const dag = await p.client.getDag(dagId);
   if (dag.paused) p.warn(`${dagId} is paused: what is started there stays queued until it is unpaused`);
   const runs = await brokenRuns(p, incident, dagId);
+  const bad = new Set(incident.runs.filter((r) => r.dagId === dagId && r.badData).map((r) => r.runId));
   const scheduled = runs.filter((r) => r.logicalDate !== null && (r.runType === 'scheduled' || r.runType === 'backfill'));
   if (p.client.canBackfill && dag.timeScheduled && scheduled.length > 1) {
     const rest = runs.filter((r) => !scheduled.includes(r));
-    return [...(await planBackfills(p, dagId, scheduled)), ...(await clears(p, dagId, rest))];
+    return [...(await planBackfills(p, dagId, scheduled, bad.size > 0)), ...(await clears(p, dagId, rest, bad))];
   }
   const missing = !p.client.canBackfill && scheduled.length > 1 ? await planMissingRuns(p, dagId, scheduled) : [];
-  return [...(await clears(p, dagId, runs)), ...missing];
+  return [...(await clears(p, dagId, runs, bad)), ...missing];
 }
 
 /** Runs of this DAG that the incident is about and that are still broken, oldest first, as Airflow shows them now. */
@@ -116,6 +118,7 @@ async function brokenRuns(p: Planning, incident: Incident, dagId: string): Promi
     const run = await p.client.getRun(dagId, known.runId);
     if (!run) p.warn(`run ${known.runId} of ${dagId} is gone`);
     else if (run.state === 'failed' || (run.state === 'running' && known.state === 'failing')) broken.push(run);
+    else if (run.state === 'success' && known.badData) broken.push(run);
     else p.warn(`run ${known.runId} of ${dagId} is ${run.state} and is left alone`);
   }
   return broken.sort((a, b) => (orderOf(a) < orderOf(b) ? -1 : 1));
@@ -123,10 +126,10 @@ async function brokenRuns(p: Planning, incident: Incident, dagId: string): Promi
 
 const orderOf = (r: RunFacts): string => `${r.logicalDate ?? r.startDate ?? ''} ${r.runId}`;
 
-async function clears(p: Planning, dagId: string, runs: readonly RunFacts[]): Promise<Draft[]> {
+async function clears(p: Planning, dagId: string, runs: readonly RunFacts[], bad: ReadonlySet<string>): Promise<Draft[]> {
   const drafts: Draft[] = [];
   for (const run of runs) {
-    const draft = await planClear(p, dagId, run);
+    const draft = await planClear(p, dagId, run, bad.has(run.runId));
     if (draft) drafts.push(draft);
   }
   return drafts;
@@ -134,14 +137,14 @@ async function clears(p: Planning, dagId: string, runs: readonly RunFacts[]): Pr
 
 /**
  * The failed tasks and everything behind them, also what was skipped or succeeded on bad data. A run that failed without a failed task (time-out,
- * marked by hand) is run again whole.
+ * marked by hand) is run again whole, and so is one whose data was reported as bad: a check alone would only fail again on the same data.
  */
-async function planClear(p: Planning, dagId: string, run: RunFacts): Promise<Draft | null> {
+async function planClear(p: Planning, dagId: string, run: RunFacts, bad: boolean): Promise<Draft | null> {
   const all = await p.client.listTasks(dagId, run.runId);
   const failed = [...new Set(all.filter((t) => t.state === 'failed').map((t) => t.taskId))].sort();
   // A run that still goes on is never cleared whole: the callback comes before Airflow shows the failed task, and a clear would restart it (3.3.2).
   const whole = run.state === 'running' ? [] : [null];
-  for (const tasks of failed.length > 0 ? [failed, ...whole] : whole) {
+  for (const tasks of failed.length > 0 && !bad ? [failed, ...whole] : whole) {
     const cleared = await dryRun(p, { dagId, runId: run.runId, tasks, onLatestVersion: true }, all);
     if (cleared.length === 0) continue;
     // The dry run does not say which attempt it saw: somebody may have cleared the run while we asked.

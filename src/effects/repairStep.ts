@@ -92,6 +92,8 @@ async function foundDone(client: AirflowClient, step: Step): Promise<boolean> {
   if (request.kind === 'clear') {
     const run = await client.getRun(dagId, request.runId);
     if (run === null || run.startDate !== request.runStart) return run !== null;
+    // A run that is to run again whole may have been a success before.
+    if (run.state === 'success') return request.tasks !== null;
     // The same attempt still goes on: done only if the tasks that had failed are not failed any more.
     if (run.state !== 'running') return run.state !== 'failed';
     const tasks = await client.listTasks(dagId, request.runId);

@@ -19,6 +19,7 @@ type Method = 'get' | 'post' | 'patch';
 
 export const RULES: readonly (readonly [Method, string, Need])[] = [
   ['post', '/v1/callbacks/airflow/:airflow', 'sender'],
+  ['post', '/v1/gate/airflow/:airflow', 'sender'],
   ['get', '/v1/signals', 'viewer'],
   ['post', '/v1/signals', 'responder'],
 
@@ -69,6 +70,8 @@ export const RULES: readonly (readonly [Method, string, Need])[] = [
   ['get', '/dags', 'viewer'],
   ['get', '/dags/:airflow/:dag_id', 'viewer'],
   ['get', '/quarantine', 'viewer'],
+  ['get', '/report', 'viewer'],
+  ['post', '/report', 'responder'],
 ];
 
 export const mayDo = (role: Role, need: Role): boolean => ROLES.indexOf(role) >= ROLES.indexOf(need);

@@ -26,16 +26,16 @@ export function callbackRoute(app: Express, deps: HttpDeps, keys: ReadonlyMap<st
 }
 
 /** A declared length over the cap is refused before a byte of the body is read; an undeclared one is cut off by the parser. */
-function refuseTooLarge(maxBytes: number): RequestHandler {
+export function refuseTooLarge(maxBytes: number): RequestHandler {
   return (req, _res, next) => {
     if (Number(req.headers['content-length'] ?? 0) > maxBytes) {
-      throw new ProblemError(413, `a callback has at most ${maxBytes} bytes`, { Connection: 'close' });
+      throw new ProblemError(413, `at most ${maxBytes} bytes are taken here`, { Connection: 'close' });
     }
     next();
   };
 }
 
-function limitRate(perMinute: number, keys: ReadonlyMap<string, unknown>): RequestHandler<{ airflow: string }> {
+export function limitRate(perMinute: number, keys: ReadonlyMap<string, unknown>): RequestHandler<{ airflow: string }> {
   return rateLimit({
     windowMs: WINDOW_MS,
     limit: perMinute,
@@ -46,7 +46,7 @@ function limitRate(perMinute: number, keys: ReadonlyMap<string, unknown>): Reque
     validate: { keyGeneratorIpFallback: false },
     handler: (_req, res) => {
       const seconds = String(res.getHeader('Retry-After') ?? WINDOW_MS / 1000);
-      throw new ProblemError(429, `more than ${perMinute} callbacks a minute from this source`, { 'Retry-After': seconds });
+      throw new ProblemError(429, `more than ${perMinute} requests a minute from this source`, { 'Retry-After': seconds });
     },
   }) as unknown as RequestHandler<{ airflow: string }>;
 }
@@ -82,7 +82,7 @@ async function receive(
 }
 
 /** One text for every failure, so that nobody learns how close a forgery was; a proven sender is told how wrong its clock is. */
-function prove(req: Request, body: Buffer, secrets: readonly SigningKey[], deps: HttpDeps, airflow: string): string {
+export function prove(req: Request, body: Buffer, secrets: readonly SigningKey[], deps: HttpDeps, airflow: string): string {
   const now = deps.now();
   const verdict = verifySignature({ headers: req.headers, body, secrets, now, toleranceMs: deps.config.intake.toleranceMs });
   if (verdict.ok) return verdict.id;
@@ -96,7 +96,7 @@ function prove(req: Request, body: Buffer, secrets: readonly SigningKey[], deps:
   throw new ProblemError(401, `the signature is right, but its time is ${seconds} s ${direction} ours: check the clocks`);
 }
 
-function json(req: Request, body: Buffer): unknown {
+export function json(req: Request, body: Buffer): unknown {
   if (!req.is('application/json')) throw new ProblemError(415, 'a callback is application/json');
   try {
     return JSON.parse(body.toString('utf8'));

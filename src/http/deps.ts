@@ -1,6 +1,7 @@
 import type { Config } from '../config.ts';
 import type { Answer, Person, PersonAct } from '../core/events.ts';
 import type { Instant } from '../core/facts.ts';
+import type { GateAnswer } from '../core/gate.ts';
 import type { ReadModels } from '../store/readModels.ts';
 
 /** What the HTTP room is given by `app.ts`; tests give the same. */
@@ -13,6 +14,8 @@ export interface HttpDeps {
   accept(callback: AcceptedCallback): Promise<{ readonly id: string; readonly duplicate: boolean }>;
   /** What a release of this incident would start, read from Airflow now. null: no such incident. */
   releasePreview(incidentId: string): Promise<ReleasePreview | null>;
+  /** Whether an open incident covers what this DAG reads. null: this Airflow has not been read yet. */
+  gate(airflow: string, dagId: string): Promise<GateAnswer | null>;
   health(): Promise<Health>;
   /** Prometheus text. */
   metrics(): Promise<string>;

@@ -75,6 +75,7 @@ async function declare(req: Request, res: Response, deps: HttpDeps): Promise<voi
     kind: 'declare',
     airflow: knownAirflow(deps, body.airflow),
     dagId: body.dag_id,
+    runId: body.run_id ?? null,
     title: body.title.trim(),
     severity: body.severity ?? null,
     incidentType: body.type ?? null,

@@ -60,6 +60,7 @@ const incidentRunJson = (run: IncidentRun): Api['IncidentRun'] => ({
   run_start: run.runStart,
   failed_tasks: run.failedTasks,
   failed_at: run.failedAt,
+  bad_data: run.badData,
 });
 
 export const signalJson = (signal: HeardSignal): Api['Signal'] => ({

@@ -25,6 +25,7 @@ import { releaseHold } from './holds.ts';
 import { incidentAct } from './incidents.ts';
 import { type Failure, ProblemError, toFailure } from './problem.ts';
 import { repairAct } from './repairs.ts';
+import { reportPages } from './report.ts';
 import type { Flash, Sessions } from './sessions.ts';
 
 /** Named limits of the pages. A token has 256 random bits; the limit is against noise, not the only thing against guessing. */
@@ -47,9 +48,10 @@ export function pageRoutes(app: Express, deps: HttpDeps, sessions: Sessions, tok
   incidentPages(app, deps, show);
   otherPages(app, deps, show);
   actForms(app, deps, sessions, show);
+  reportPages(app, { deps, sessions, form, show });
 }
 
-type Show = (req: Request, res: Response, at: Shell['at'], page: Page, flash?: Shell['flash']) => Promise<void>;
+export type Show = (req: Request, res: Response, at: Shell['at'], page: Page, flash?: Shell['flash']) => Promise<void>;
 
 async function send(res: Response, deps: HttpDeps, at: Shell['at'], page: Page, flash: Shell['flash']): Promise<void> {
   const person = personOrNull(res);

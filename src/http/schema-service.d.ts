@@ -26,6 +26,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/gate/airflow/{airflow}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * May this DAG read its inputs?
+         * @description Asked by `FiredamperGate` of the Airflow package, signed as a callback is. `wait` means that an open incident covers what the DAG reads: it is
+         *     held, or it is spared from a pause (protected, tagged, over a cap) although its input is bad. 503 until this Airflow was read once.
+         */
+        post: operations["askGate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/signals": {
         parameters: {
             query?: never;
@@ -477,6 +498,8 @@ export interface components {
             run_start: components["schemas"]["InstantOrNull"];
             failed_tasks: string[];
             failed_at: components["schemas"]["Instant"];
+            /** @description Its data was reported as bad: it has to run again although Airflow may call it a success */
+            bad_data: boolean;
         };
         Signal: {
             id: string;
@@ -484,7 +507,7 @@ export interface components {
             incident_id: string | null;
             airflow: string;
             /** @enum {string} */
-            kind: "task_failed" | "task_retry" | "run_failed" | "run_succeeded";
+            kind: "task_failed" | "task_retry" | "run_failed" | "run_succeeded" | "report";
             /** @enum {string} */
             origin: "callback" | "poll" | "person" | "api";
             dag_id: string;
@@ -648,7 +671,7 @@ export interface components {
             from: components["schemas"]["Instant"];
             to: components["schemas"]["Instant"];
             /** @enum {string} */
-            reprocess: "failed" | "none";
+            reprocess: "none" | "failed" | "completed";
             max_active_runs: number;
         };
         CreateRunRequest: {
@@ -727,6 +750,32 @@ export interface components {
             id: string;
             duplicate: boolean;
         };
+        GateQuestion: {
+            /** @constant */
+            version?: 1;
+            dag_id: string;
+            run_id?: string | null;
+            logical_date?: components["schemas"]["InstantOrNull"];
+            asked_at?: components["schemas"]["Instant"];
+        };
+        GateAnswer: {
+            /** @enum {string} */
+            decision: "pass" | "wait";
+            reason: string;
+            retry_after_s: number;
+            incidents: {
+                id: string;
+                url: string;
+                title: string;
+                severity: components["schemas"]["Severity"];
+                status: string;
+                type: components["schemas"]["IncidentType"];
+                airflow: string;
+                /** @description The failing DAG */
+                dag_id: string;
+                path: string[];
+            }[];
+        };
         SignalReport: {
             airflow: string;
             dag_id: string;
@@ -744,6 +793,8 @@ export interface components {
         Declaration: {
             airflow: string;
             dag_id: string;
+            /** @description The run whose data is bad; it is planned to run again */
+            run_id?: string;
             title: string;
             severity?: components["schemas"]["Severity"];
             type?: components["schemas"]["IncidentType"];
@@ -954,6 +1005,40 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CallbackAnswer"];
+                };
+            };
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["WrongType"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    askGate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of an Airflow in the configuration */
+                airflow: components["parameters"]["AirflowId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GateQuestion"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GateAnswer"];
                 };
             };
             400: components["responses"]["Invalid"];

@@ -5,6 +5,7 @@ import { denyWithoutRule, findRule, identify, refuseCrossSite, requireRole, Toke
 import { callbackRoute } from './callbacks.ts';
 import { dagRoutes } from './dags.ts';
 import type { HttpDeps } from './deps.ts';
+import { gateRoute } from './gate.ts';
 import { healthRoutes } from './health.ts';
 import { holdRoutes } from './holds.ts';
 import { incidentRoutes } from './incidents.ts';
@@ -50,6 +51,7 @@ export function createHttpServer(deps: HttpDeps): HttpServer {
 
   app.use(logRequests(deps), securityHeaders(deps.config.server.publicUrl), refuseOddMethods, findRule(), denyWithoutRule);
   callbackRoute(app, deps, keys);
+  gateRoute(app, deps, keys);
   const tokens = new Tokens(deps.config.tokens);
   app.use(identify(tokens, sessions), refuseCrossSite(deps.config.server.publicUrl), requireRole);
   app.use('/v1', express.json({ limit: BODY_LIMIT, inflate: false }));

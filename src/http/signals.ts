@@ -18,10 +18,11 @@ export function signalRoutes(app: Express, deps: HttpDeps): void {
       kind: 'declare',
       airflow: knownAirflow(deps, body.airflow),
       dagId: body.dag_id,
+      runId: body.run_id ?? null,
       title: body.title.trim(),
       severity: body.severity ?? null,
       incidentType: body.type ?? null,
-      comment: [`reported as ${body.kind}`, body.run_id && `run ${body.run_id}`, body.note?.trim()].filter(Boolean).join('; '),
+      comment: [`reported as ${body.kind}`, body.note?.trim()].filter(Boolean).join('; '),
     });
     res.status(202).json({ incident_id: answer.incidentId } satisfies Api['SignalAnswer']);
   });

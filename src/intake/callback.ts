@@ -2,9 +2,10 @@ import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import schema from '../../openapi/callback.schema.json' with { type: 'json' };
 import type { Instant } from '../core/facts.ts';
-import { INCIDENT_TYPES, type IncidentType } from '../core/incident.ts';
+import { INCIDENT_TYPES } from '../core/incident.ts';
 import type { Severity } from '../core/policy.ts';
-import type { SignalKind } from '../core/signal.ts';
+import type { Said, SignalKind } from '../core/signal.ts';
+import { describeSaid, type SaidBody } from './said.ts';
 
 /**
  * What the Airflow side says, in our words. Pure: the body comes in parsed and proven (signature first), goes out as a signal, as
@@ -29,10 +30,10 @@ export interface CallbackSignal {
   readonly exception: { readonly type: string | null; readonly message: string } | null;
   readonly reason: string | null;
   readonly logUrl: string | null;
-  readonly note: string | null;
-  /** null also where the sender named one that we do not have: a wrong word must not cost the signal. */
-  readonly severity: Severity | null;
-  readonly incidentType: IncidentType | null;
+  /** What failed of the data, in words; null where only the task or the run is spoken of. */
+  readonly about: string | null;
+  /** Severity and type are null also where the sender named one that we do not have: a wrong word must not cost the signal. */
+  readonly said: Said;
   /** `listener`, `callback`, or what a newer sender calls itself. */
   readonly source: string | null;
   readonly dropped: number;
@@ -44,11 +45,13 @@ export interface CallbackSignal {
 export type ParsedCallback =
   | { readonly shape: 'known'; readonly signal: CallbackSignal }
   | { readonly shape: 'test' }
+  /** Understood and kept, and nothing is decided from it. */
+  | { readonly shape: 'noted'; readonly what: string }
   | { readonly shape: 'unknown'; readonly why: string };
 
 /** The body once the schema has accepted it. */
-interface Body {
-  kind: SignalKind | 'test';
+interface Body extends SaidBody {
+  kind: SignalKind | 'test' | 'import_error' | 'asset_event';
   occurred_at: string;
   dag_id: string;
   run_id: string;
@@ -64,10 +67,10 @@ interface Body {
   exception?: { type?: string | null; message?: string | null } | null;
   reason?: string | null;
   log_url?: string | null;
-  note?: string | null;
   severity?: string | null;
   incident_type?: string | null;
-  source?: string | null;
+  file?: string | null;
+  asset?: { name?: string | null; uri?: string | null } | null;
   dropped_events?: number | null;
 }
 
@@ -85,13 +88,19 @@ const isBody = ajv.compile<Body>(schema);
 export function parseCallback(airflow: string, webhookId: string, body: unknown): ParsedCallback {
   if (!isBody(body)) return { shape: 'unknown', why: describe(isBody.errors ?? []) };
   if (body.kind === 'test') return { shape: 'test' };
+  if (body.kind === 'import_error')
+    return { shape: 'noted', what: `${body.file} cannot be imported: ${lastLine(body.exception?.message)}` };
+  if (body.kind === 'asset_event') return { shape: 'noted', what: `asset ${body.asset?.uri ?? body.asset?.name} was updated` };
+  if (body.kind === 'report' && body.quality && body.quality.checks.every((c) => c.passed))
+    return { shape: 'noted', what: `every reported check of ${body.dag_id} passed` };
   const at = instant(body.occurred_at);
   if (at === null) return { shape: 'unknown', why: 'occurred_at: no such date' };
   return { shape: 'known', signal: toSignal(airflow, webhookId, body, body.kind, at) };
 }
 
 function toSignal(airflow: string, webhookId: string, body: Body, kind: SignalKind, occurredAt: Instant): CallbackSignal {
-  const aboutTask = kind === 'task_failed' || kind === 'task_retry';
+  const aboutTask = kind === 'task_failed' || kind === 'task_retry' || (kind === 'report' && Boolean(body.task_id));
+  const words = describeSaid(body, kind);
   const runStart = instant(body.run_start_date);
   const taskId = aboutTask ? (body.task_id ?? null) : null;
   const mapIndex = aboutTask ? (body.map_index ?? -1) : -1;
@@ -114,12 +123,20 @@ function toSignal(airflow: string, webhookId: string, body: Body, kind: SignalKi
     exception: toException(body.exception),
     reason: body.reason ?? null,
     logUrl: webUrl(body.log_url),
-    note: body.note ?? null,
-    severity: SEVERITIES.find((known) => known === body.severity) ?? null,
-    incidentType: INCIDENT_TYPES.find((known) => known === body.incident_type) ?? null,
+    about: words.about,
+    said: {
+      severity: SEVERITIES.find((known) => known === body.severity) ?? null,
+      incidentType: INCIDENT_TYPES.find((known) => known === body.incident_type) ?? null,
+      note: body.note?.trim() || null,
+      title: words.title,
+      badData: words.badData,
+    },
     source: body.source ?? null,
     dropped: body.dropped_events ?? 0,
-    dedupeKey: dedupeKey({ airflow, kind, dagId: body.dag_id, runId: body.run_id, taskId, mapIndex, tryNumber, runStart }),
+    dedupeKey: dedupeKey(
+      { airflow, kind, dagId: body.dag_id, runId: body.run_id, taskId, mapIndex, tryNumber, runStart },
+      kind === 'report' ? [body.quality, body.schema_change, body.note] : [],
+    ),
     webhookId,
   };
 }
@@ -127,19 +144,23 @@ function toSignal(airflow: string, webhookId: string, body: Body, kind: SignalKi
 /**
  * Airflow runs failure callbacks twice (heartbeat loss, seen on 3.0.6-3.3.2), and callback and listener may both be installed.
  * A try number goes on counting when a task is cleared; a run has none, but a clear gives it a new start (2.11.2, 3.3.2), so the
- * start stands in its place: otherwise a repair that fails again would pass for the failure it was meant to cure.
+ * start stands in its place: otherwise a repair that fails again would pass for the failure it was meant to cure. Two reports of one task with
+ * different `content` are two.
  */
 export function dedupeKey(
   of: Pick<CallbackSignal, 'airflow' | 'kind' | 'dagId' | 'runId' | 'taskId' | 'mapIndex' | 'tryNumber' | 'runStart'>,
+  content: readonly unknown[] = [],
 ): string {
   const attempt = of.taskId === null ? of.runStart : of.tryNumber;
-  return JSON.stringify([of.airflow, of.dagId, of.runId, of.taskId, of.mapIndex, attempt, of.kind]);
+  return JSON.stringify([of.airflow, of.dagId, of.runId, of.taskId, of.mapIndex, attempt, of.kind, ...content]);
 }
 
 function toException(raw: Body['exception']): CallbackSignal['exception'] {
   if (raw === null || raw === undefined) return null;
   return { type: raw.type ?? null, message: cutBytes(raw.message ?? '', MAX_EXCEPTION_BYTES) };
 }
+
+const lastLine = (text: string | null | undefined): string => text?.trim().split('\n').at(-1)?.slice(0, 300) ?? 'no reason given';
 
 /** Cuts at a character, never within one. */
 function cutBytes(text: string, maxBytes: number): string {

@@ -16,10 +16,12 @@ interface Deps {
   readonly responder: Pick<Responder, 'respondTo'>;
   /** Fills in what the policy needs and the sender did not say; answers the signal as it is where that cannot be read. */
   readonly complete: (signal: Signal) => Promise<Signal>;
+  /** Something was understood from which nothing follows: a DAG file that cannot be imported, an asset that was updated. */
+  readonly onNoted: (airflow: string, what: string) => void;
   readonly onError: (error: unknown, what: string) => void;
 }
 
-export function createCallbackIntake({ inbox, responder, complete, onError }: Deps): CallbackIntake {
+export function createCallbackIntake({ inbox, responder, complete, onNoted, onError }: Deps): CallbackIntake {
   let looking = false;
   let again = false;
 
@@ -29,7 +31,8 @@ export function createCallbackIntake({ inbox, responder, complete, onError }: De
       rows.map(async (row) => {
         const parsed = parseCallback(row.airflow, row.webhookId, JSON.parse(row.body));
         if (parsed.shape === 'unknown') return inbox.setAside(row.n, parsed.why);
-        if (parsed.shape === 'test') return inbox.finish(row.n);
+        if (parsed.shape === 'noted') onNoted(row.airflow, parsed.what);
+        if (parsed.shape === 'test' || parsed.shape === 'noted') return inbox.finish(row.n);
         await responder.respondTo(row.n, { type: 'signal', signal: await complete(toSignal(parsed.signal)) });
       }),
     );
@@ -53,7 +56,7 @@ export function createCallbackIntake({ inbox, responder, complete, onError }: De
 }
 
 function toSignal(c: CallbackSignal): Signal {
-  const text = c.exception ? [c.exception.type, c.exception.message].filter(Boolean).join(': ') : c.reason;
+  const text = c.about ?? (c.exception ? [c.exception.type, c.exception.message].filter(Boolean).join(': ') : c.reason);
   return {
     key: c.dedupeKey,
     airflow: c.airflow,
@@ -70,5 +73,6 @@ function toSignal(c: CallbackSignal): Signal {
     occurredAt: c.occurredAt,
     text,
     logUrl: c.logUrl,
+    said: c.said,
   };
 }

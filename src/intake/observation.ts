@@ -1,6 +1,6 @@
 /** A polled thing -> a signal. Pure. The keys are those of the callbacks, so that the same failure heard both ways is one. */
 import type { RunFacts, TaskFacts } from '../core/facts.ts';
-import type { Signal } from '../core/signal.ts';
+import { NOTHING_SAID, type Signal } from '../core/signal.ts';
 import { dedupeKey } from './callback.ts';
 
 export function signalOfTask(airflow: string, t: TaskFacts, now: string): Signal {
@@ -29,6 +29,7 @@ export function signalOfTask(airflow: string, t: TaskFacts, now: string): Signal
     occurredAt: t.endDate ?? now,
     text: null,
     logUrl: null,
+    said: NOTHING_SAID,
   };
 }
 
@@ -59,5 +60,6 @@ export function signalOfRun(airflow: string, r: RunFacts, now: string): Signal {
     occurredAt: r.endDate ?? now,
     text: null,
     logUrl: null,
+    said: NOTHING_SAID,
   };
 }

@@ -3,7 +3,7 @@ import type { Hold } from '../core/hold.ts';
 import type { Incident, IncidentTimestamps, Spared } from '../core/incident.ts';
 import type { Repair, Step } from '../core/plan.ts';
 import { type Reason, type ReasonCode, reason } from '../core/reason.ts';
-import type { HeardSignal } from '../core/signal.ts';
+import { type HeardSignal, NOTHING_SAID } from '../core/signal.ts';
 import { type Actor, AIRFLOW, US } from '../core/timeline.ts';
 import type { Health, ReleasePreview } from '../http/deps.ts';
 import type { IncidentView, StoredEntry } from '../store/readModels.ts';
@@ -118,6 +118,7 @@ export function incident(more: Partial<Incident> = {}, times: Partial<IncidentTi
     mode: 'armed',
     type: 'pipeline_failure',
     severity: 'P1',
+    ruledBy: 'policy',
     rule: 'a failed DAG is a pipeline_failure; P1 because exec_dashboard downstream is tagged tier:1',
     title: 'orders_etl failed in load_orders',
     runs: [
@@ -131,6 +132,7 @@ export function incident(more: Partial<Incident> = {}, times: Partial<IncidentTi
         runStart: at(-4),
         failedTasks: ['load_orders'],
         failedAt: at(0),
+        badData: false,
       },
     ],
     spared: SPARED,
@@ -163,6 +165,7 @@ export const SIGNALS: readonly HeardSignal[] = [
     occurredAt: at(0),
     text: 'psycopg.errors.UndefinedColumn: column "discount_pct" of relation "orders" does not exist',
     logUrl: 'http://localhost:8080/dags/orders_etl/runs/scheduled__2026-11-21T03:00:00+00:00/tasks/load_orders?try_number=3',
+    said: NOTHING_SAID,
     heardAt: at(0.01),
     incidentId: 'inc-2041',
     outcome: 'failure_final',

@@ -13,6 +13,7 @@ import type {
   PersonAct,
   PlanFacts,
   Survey,
+  World,
 } from '../../src/core/events.ts';
 import type { DagFacts, LineageEdge, RunFacts } from '../../src/core/facts.ts';
 import type { Hold } from '../../src/core/hold.ts';
@@ -20,7 +21,7 @@ import type { Incident } from '../../src/core/incident.ts';
 import type { Intent, IntentKind } from '../../src/core/intent.ts';
 import type { Repair, Step } from '../../src/core/plan.ts';
 import type { Policy } from '../../src/core/policy.ts';
-import type { Signal } from '../../src/core/signal.ts';
+import { NOTHING_SAID, type Signal } from '../../src/core/signal.ts';
 import type { TimelineEntry } from '../../src/core/timeline.ts';
 
 export const START = '2026-11-21T06:00:00.000Z';
@@ -128,6 +129,7 @@ export const taskFailed = (dagId: string, runId = 'r1', change: Partial<Signal> 
   occurredAt: '2026-11-21T05:59:30.000Z',
   text: 'ValueError: no',
   logUrl: null,
+  said: NOTHING_SAID,
   ...change,
 });
 
@@ -156,6 +158,13 @@ export class Scenario {
   #now = Date.parse(START);
   #turn = 0;
   last: Decision | null = null;
+  readonly world: World = {
+    edges: () => this.#edges,
+    gaps: () => [],
+    dag: (_airflow, dagId) => this.#dags.get(dagId) ?? null,
+    dagCount: () => this.#dags.size,
+    hasRead: () => true,
+  };
 
   constructor(edges: readonly string[], options: { policy?: PolicyChange; dags?: readonly DagFacts[] } = {}) {
     this.#edges = edges.map(edge);
@@ -178,18 +187,8 @@ export class Scenario {
   }
 
   when(...events: readonly DomainEvent[]): Decision {
-    const decision = decide(this.state, events, {
-      now: this.now,
-      chance: `c${String(++this.#turn).padStart(7, '0')}`,
-      policy: this.#policy,
-      world: {
-        edges: () => this.#edges,
-        gaps: () => [],
-        dag: (_airflow, dagId) => this.#dags.get(dagId) ?? null,
-        dagCount: () => this.#dags.size,
-        hasRead: () => true,
-      },
-    });
+    const chance = `c${String(++this.#turn).padStart(7, '0')}`;
+    const decision = decide(this.state, events, { now: this.now, chance, policy: this.#policy, world: this.world });
     this.#fold(decision, events);
     this.last = decision;
     return decision;

@@ -55,6 +55,7 @@ test('looking needs a viewer, answering an incident a responder, deciding an app
     verify: 'responder',
     incidents: 'responder',
     signals: 'responder',
+    report: 'responder',
     approve: 'approver',
     reject: 'approver',
     cancel: 'approver',
@@ -71,6 +72,7 @@ test('looking needs a viewer, answering an incident a responder, deciding an app
     RULES.filter(([, , need]) => need === 'anyone' || need === 'sender').map(([method, path]) => `${method} ${path}`),
   ).toEqual([
     'post /v1/callbacks/airflow/:airflow',
+    'post /v1/gate/airflow/:airflow',
     'get /healthz',
     'get /readyz',
     'get /assets/:file',

@@ -52,6 +52,7 @@ export function world(
       return { id: `cb-${callback.webhookId}`, duplicate };
     },
     releasePreview: async (id) => (w.views.has(id) ? sample.PREVIEW : null),
+    gate: async () => ({ decision: 'pass', covering: [] }),
     health: async () => sample.HEALTHY,
     metrics: async () => 'firedamper_up 1\n',
     now: () => w.now,

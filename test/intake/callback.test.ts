@@ -14,8 +14,18 @@ function known(body: unknown): CallbackSignal {
 }
 
 describe('the payloads that both languages share', () => {
-  it.each(names('.').filter((name) => name !== 'test.json'))('%s is a signal', (name) => {
+  const aboutNoRun = (name: string) => /^(asset_event|import_error)/.test(name);
+  it.each(names('.').filter((name) => name !== 'test.json' && !aboutNoRun(name)))('%s is a signal', (name) => {
     expect(parse(load(name)).shape).toBe('known');
+  });
+
+  it.each([
+    ['import_error.json', "/opt/airflow/dags/orders_etl.py cannot be imported: ModuleNotFoundError: No module named 'panda'"],
+    ['import_error_bare.json', expect.stringMatching(/cannot be imported: no reason given/)],
+    ['asset_event.json', expect.stringMatching(/^asset .+ was updated$/)],
+    ['asset_event_without_run.json', 'asset s3://warehouse/orders was updated'],
+  ])('%s is noted, and nothing follows from it', (name, what) => {
+    expect(parse(load(name))).toEqual({ shape: 'noted', what });
   });
 
   it.each([
@@ -64,14 +74,68 @@ describe('a signal', () => {
       reason: null,
       logUrl:
         'http://localhost:8080/dags/orders_etl/runs/scheduled__2026-11-20T00%3A00%3A00%2B00%3A00/tasks/load_orders?try_number=3',
-      note: null,
-      severity: null,
-      incidentType: null,
+      about: null,
+      said: { note: null, severity: null, incidentType: null, title: null, badData: false },
       source: 'listener',
       dropped: 0,
       dedupeKey: '["prod","orders_etl","scheduled__2026-11-20T00:00:00+00:00","load_orders",-1,3,"task_failed"]',
       webhookId: 'fd_1',
     });
+  });
+
+  it.each([
+    [
+      'report_quality.json',
+      {
+        taskId: 'load_orders',
+        about:
+          'warehouse.orders, 2026-11-20T00:00:00.000000+00:00 to 2026-11-21T00:00:00.000000+00:00: null_rate of customer_id is 0.4, allowed 0.01',
+        said: { title: 'null_rate of customer_id of warehouse.orders failed (orders_etl)', severity: 'P1', badData: true },
+      },
+    ],
+    [
+      'report_schema_change.json',
+      {
+        about: 'warehouse.orders: added coupon_code; removed discount; changed amount numeric(10,2) -> text, größe ? -> int',
+        said: { title: 'schema of warehouse.orders changed (orders_etl)', incidentType: 'schema_change', badData: true },
+      },
+    ],
+    ['report_suspicion.json', { said: { title: expect.stringMatching(/^the file of the 20th is half/), badData: true } }],
+    ['report_without_task.json', { taskId: null, tryNumber: null, said: { title: 'seen by hand (orders_etl)', badData: true } }],
+    ['report_deadline.json', { said: { incidentType: 'freshness_violation', badData: false } }],
+    [
+      'task_failed_quality.json',
+      {
+        kind: 'task_failed',
+        about: 'orders: null_check of customer_id is 31, allowed = 0; min of amount is -4.5, allowed >= 0',
+        said: { incidentType: 'quality_degradation', badData: true },
+      },
+    ],
+    ['task_retry_quality.json', { kind: 'task_retry', said: { badData: false } }],
+  ])('%s says what is wrong with the data', (name, wanted) => {
+    expect(known(load(name))).toMatchObject(wanted);
+  });
+
+  it('is another one for other words of the same task, and the same for the same words', () => {
+    const report = load('report_quality.json');
+    const key = (body: unknown) => known(body).dedupeKey;
+    expect(key({ ...report, occurred_at: '2026-11-21T04:00:00Z' })).toBe(key(report));
+    expect(key({ ...report, note: 'something else' })).not.toBe(key(report));
+    expect(key({ ...report, try_number: 2 })).not.toBe(key(report));
+  });
+
+  it('is none where every check passed', () => {
+    const report = load('report_quality.json');
+    const checks = report.quality.checks.map((c: object) => ({ ...c, passed: true }));
+    expect(parse({ ...report, quality: { ...report.quality, checks } })).toMatchObject({ shape: 'noted' });
+  });
+
+  it('has a title that can be read in a list, however much failed', () => {
+    const report = load('report_quality.json');
+    const checks = Array.from({ length: 100 }, (_, i) => ({ check: `c${i}`.repeat(60), passed: false }));
+    const { said, about } = known({ ...report, quality: { table: 't'.repeat(500), checks } });
+    expect(said.title?.length).toBeLessThanOrEqual(160);
+    expect(about).toContain('and 80 more');
   });
 
   it('has instants in UTC, whatever offset they came with', () => {
@@ -92,18 +156,16 @@ describe('a signal', () => {
   it('keeps hostile text as text', () => {
     const signal = known({ ...load('run_failed.json'), dag_id: '../../<img src=x onerror=alert(1)>', note: '<!channel> \u0000' });
     expect(signal.dagId).toBe('../../<img src=x onerror=alert(1)>');
-    expect(signal.note).toBe('<!channel> \u0000');
+    expect(signal.said.note).toBe('<!channel> \u0000');
   });
 
   it('survives a severity and a type that we do not have', () => {
     expect(known(load('run_failed_newer_sender.json'))).toMatchObject({
-      severity: null,
-      incidentType: null,
+      said: { severity: null, incidentType: null },
       source: 'deadline_alert',
     });
     expect(known(load('task_failed_mapped_unicode.json'))).toMatchObject({
-      severity: 'P1',
-      incidentType: 'quality_degradation',
+      said: { severity: 'P1', incidentType: 'quality_degradation' },
       dropped: 3,
       mapIndex: 7,
     });

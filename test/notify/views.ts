@@ -14,6 +14,7 @@ export const incident = (change: Partial<Incident> = {}): Incident => ({
   mode: 'armed',
   type: 'pipeline_failure',
   severity: 'P1',
+  ruledBy: 'policy',
   rule: 'P1 because revenue_report is tagged tier:1',
   title: 'orders_etl: task load failed',
   runs: [
@@ -27,6 +28,7 @@ export const incident = (change: Partial<Incident> = {}): Incident => ({
       runStart: null,
       failedTasks: ['load'],
       failedAt: '2026-11-21T06:00:00.000Z',
+      badData: false,
     },
   ],
   spared: [],
