@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+#: Set by tools/opsTests.ts, which starts the servers. Without it these are not collected here: they have a run of their own.
+POSTGRES = os.environ.get("FIREDAMPER_OPS_POSTGRES")
+KAFKA = os.environ.get("FIREDAMPER_OPS_KAFKA")
+collect_ignore_glob = [] if POSTGRES and KAFKA else ["test_ops_real_*.py"]
+
+
+@pytest.fixture
+def context() -> dict[str, Any]:
+    return {"dag_run": SimpleNamespace(dag_id="ops", run_id="manual__1", conf={})}
+
+
+class Database:
+    """A database of its own for one test, on the real server; ``as_role`` is what a person's or a job's own login would be."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def dsn(self, user: str | None = None) -> str:
+        assert POSTGRES
+        base = POSTGRES.rsplit("/", 1)[0] + f"/{self.name}"
+        return base if user is None else base.replace(base.split("//")[1].split("@")[0], f"{user}:pw")
+
+    def run(self, sql: str, user: str | None = None) -> list[tuple[Any, ...]]:
+        import psycopg2
+
+        connection = psycopg2.connect(self.dsn(user))
+        try:
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                cursor.execute(sql)
+                return list(cursor.fetchall()) if cursor.description else []
+        finally:
+            connection.close()
+
+    def may(self, sql: str, user: str) -> bool:
+        import psycopg2.errors
+
+        try:
+            self.run(sql, user)
+        except psycopg2.errors.InsufficientPrivilege:
+            return False
+        return True
+
+
+@pytest.fixture(params=["psycopg2", "psycopg3"])
+def database(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+    """The acts connect as ``repair``, a member of ``owner`` and no superuser; all roles are made anew."""
+    from firedamper_airflow.ops import database as module
+
+    admin = Database("postgres")
+    roles = ("repair", "owner", "writer", "reader", "clerk", "boss", "intern", 'we"ird %s')
+    for name in ("ops_test",):
+        admin.run(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+    for role in roles:
+        quoted = '"' + role.replace('"', '""') + '"'
+        admin.run(f"DROP ROLE IF EXISTS {quoted}")
+        admin.run(f"CREATE ROLE {quoted} LOGIN PASSWORD 'pw'")
+    admin.run("GRANT owner TO repair")
+    admin.run("CREATE DATABASE ops_test")
+    made = Database("ops_test")
+    made.run("GRANT CREATE ON DATABASE ops_test TO repair")
+    made.run("CREATE SCHEMA sales AUTHORIZATION owner; GRANT USAGE ON SCHEMA sales TO PUBLIC")
+
+    def connect(conn_id: str) -> Any:
+        assert conn_id == "warehouse"
+        if request.param == "psycopg2":
+            import psycopg2 as driver
+        else:
+            import psycopg as driver
+        return module.Session(driver.connect(made.dsn("repair")), "postgres")
+
+    monkeypatch.setattr(module, "connect", connect)
+    yield made
+    admin.run("DROP DATABASE ops_test WITH (FORCE)")
