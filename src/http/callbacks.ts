@@ -88,16 +88,16 @@ export function prove(req: Request, body: Buffer, secrets: readonly SigningKey[]
   if (verdict.ok) return verdict.id;
   deps.log.warn(
     { airflow, reason: verdict.reason, skewSeconds: verdict.skewSeconds, from: req.socket.remoteAddress },
-    'a callback was refused',
+    'a signed request was refused',
   );
-  if (verdict.skewSeconds === undefined) throw new ProblemError(401, 'the signature of this callback is missing or wrong');
+  if (verdict.skewSeconds === undefined) throw new ProblemError(401, 'the signature of this request is missing or wrong');
   const seconds = Math.abs(verdict.skewSeconds);
   const direction = verdict.skewSeconds > 0 ? 'behind' : 'ahead of';
   throw new ProblemError(401, `the signature is right, but its time is ${seconds} s ${direction} ours: check the clocks`);
 }
 
 export function json(req: Request, body: Buffer): unknown {
-  if (!req.is('application/json')) throw new ProblemError(415, 'a callback is application/json');
+  if (!req.is('application/json')) throw new ProblemError(415, 'the body is to be application/json');
   try {
     return JSON.parse(body.toString('utf8'));
   } catch {

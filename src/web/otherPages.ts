@@ -68,7 +68,7 @@ export function dagPage(model: DagPageModel): Page {
   const url = airflowDagUrl(model.airflowUrl, model.dagId);
   const main = html`<p class="crumbs"><a href="/dags">DAGs</a> / ${model.airflow}</p><h1><code class="name">${model.dagId}</code></h1>
 <div data-live="dag"><section class="next" aria-labelledby="why-h"><h2 id="why-h">${paused === true ? 'Why is it paused?' : paused === false ? 'It is not paused' : 'Is it paused?'}</h2><p class="lead">${whyPaused(view)}</p>
-${url !== null && html`<p><a href="${url}" rel="noreferrer">Open in Airflow</a></p>`}</section>
+<p>${url !== null && html`<a href="${url}" rel="noreferrer">Open in Airflow</a> · `}<a href="/report?${new URLSearchParams({ airflow: model.airflow, dag_id: model.dagId }).toString()}">Report an issue with its data</a></p></section>
 ${view.holds.length > 0 && html`<section class="card" aria-labelledby="holds-h"><h2 id="holds-h">Held by</h2><ul class="plain-list">${view.holds.map((hold) => holdItem(hold, model))}</ul></section>`}
 <div class="two">${neighbours(
     'Reads from',

@@ -26,6 +26,8 @@ test.each([
   '/dags',
   '/dags/prod/revenue_report',
   '/quarantine',
+  '/report',
+  '/report?airflow=prod&dag_id=%3Cb%3E&run_id=r1',
   '/login',
 ])('%s is a well-formed page', async (path) => {
   await up();
@@ -33,6 +35,47 @@ test.each([
   expect(answer.status).toBe(200);
   expect(answer.type).toBe('text/html; charset=utf-8');
   expect(answer.page.faults).toEqual([]);
+});
+
+test('reported from a link in Airflow: the form is filled in, becomes a declared incident, and a refusal keeps what was typed', async () => {
+  await up();
+  const filled = await page('/report?airflow=prod&dag_id=orders%22etl&run_id=r1&type=data_loss');
+  const value = (id: string) => attribute(all(filled.page, 'input').find((i) => attribute(i, 'id') === id)!, 'value');
+  expect([value('report-dag'), value('report-run')]).toEqual(['orders"etl', 'r1']);
+  expect(filled.text).toContain('<option value="data_loss" selected>');
+  const form = (more: Record<string, string>) =>
+    call(running, 'POST', '/report', {
+      as: 'responder',
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+      body: new URLSearchParams({
+        airflow: 'prod',
+        dag_id: 'orders_etl',
+        run_id: 'r1',
+        type: 'data_corruption',
+        title: 'x',
+        ...more,
+      }).toString(),
+    });
+  const done = await form({ title: ' the totals are wrong ', reason: 'seen in the board' });
+  expect([done.status, done.headers.get('location')]).toEqual([303, '/incidents/inc-2041']);
+  expect(w.acts.map((a) => a.act)).toEqual([
+    {
+      kind: 'declare',
+      airflow: 'prod',
+      dagId: 'orders_etl',
+      runId: 'r1',
+      title: 'the totals are wrong',
+      severity: null,
+      incidentType: 'data_corruption',
+      comment: 'seen in the board',
+    },
+  ]);
+  const refused = await form({ title: ' ', reason: 'typed with care' });
+  expect(refused.status).toBe(400);
+  expect(refused.text).toContain('typed with care');
+  expect((await form({ airflow: 'other' })).status).toBe(400);
+  expect((await form({ dag_id: 'x'.repeat(300) })).status).toBe(400);
+  expect(w.acts).toHaveLength(1);
 });
 
 test('every link and every form of every page leads to something that is there', async () => {

@@ -182,7 +182,7 @@ export async function call(
   running: Running,
   method: string,
   path: string,
-  options: { as?: keyof typeof TOKENS; json?: unknown; headers?: Record<string, string> } = {},
+  options: { as?: keyof typeof TOKENS; json?: unknown; body?: string; headers?: Record<string, string> } = {},
 ) {
   const response = await fetch(`${running.url}${path}`, {
     method,
@@ -193,6 +193,7 @@ export async function call(
       ...options.headers,
     },
     ...(options.json === undefined ? {} : { body: JSON.stringify(options.json) }),
+    ...(options.body === undefined ? {} : { body: options.body }),
   });
   const text = await response.text();
   const type = response.headers.get('content-type') ?? '';
