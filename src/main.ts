@@ -3,13 +3,16 @@
 import { pino } from 'pino';
 import { createAirflowClient } from './airflow/connect.ts';
 import { startApp } from './app.ts';
+import { runBackup } from './commands/backup.ts';
 import { runCheck } from './commands/check.ts';
 import { type Command, parseCommandLine } from './commands/help.ts';
 import { runInit } from './commands/init.ts';
+import { runRestore } from './commands/restore.ts';
 import { firedamperVersion } from './commands/version.ts';
 import { ConfigError, loadConfig } from './config.ts';
 import { runDemo } from './demo/demo.ts';
 import { FiredamperError } from './errors.ts';
+import { backupDatabase, restoreDatabase } from './store/backup.ts';
 
 const print = (line: string) => console.log(line);
 
@@ -43,6 +46,10 @@ async function run(command: Command): Promise<number | null> {
       return 0;
     case 'demo':
       return runDemo({ yes: command.yes, ...(command.root === undefined ? {} : { root: command.root }) });
+    case 'backup':
+      return runBackup(loadConfig(command.config, process.env), command.to, backupDatabase, print);
+    case 'restore':
+      return runRestore(loadConfig(command.config, process.env), command, restoreDatabase, print);
     case 'version':
       print(firedamperVersion());
       return 0;

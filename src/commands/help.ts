@@ -15,6 +15,16 @@ export type Command =
       readonly username: string | undefined;
     }
   | { readonly name: 'demo'; readonly yes: boolean; readonly root: string | undefined }
+  | { readonly name: 'backup'; readonly config: string | undefined; readonly to: string | undefined }
+  | {
+      readonly name: 'restore';
+      readonly config: string | undefined;
+      readonly file: string | undefined;
+      readonly differences: boolean;
+      readonly confirm: boolean;
+      readonly as: string | undefined;
+      readonly reason: string | undefined;
+    }
   | { readonly name: 'version' }
   | { readonly name: 'help'; readonly text: string; readonly exitCode: 0 | 2 };
 
@@ -27,6 +37,8 @@ interface Usage {
   readonly more: string;
   /** Name of an option -> its sentence; `<...>` at the end of the name = it takes a value. */
   readonly options: Readonly<Record<string, string>>;
+  /** What may be named without an option, as help shows it. */
+  readonly operand?: string;
   readonly understand: (values: Values) => Command;
 }
 
@@ -78,8 +90,37 @@ const USAGES: Readonly<Record<Runnable, Usage>> = {
     },
     understand: (v) => ({ name: 'demo', yes: v.yes === true, root: word(v.root) }),
   },
+  backup: {
+    about: 'copy the database while the service runs, and check the copy',
+    more: 'The copy is one moment of the database, checked as a whole, on disk, and readable for its owner only. Nothing is overwritten.\nA service that is started on it, by whatever way it came there, first observes only: see restore.\nExit code: 0 the copy is there and whole, 1 it is not (nothing is left behind), 2 for a bad configuration.',
+    options: { ...CONFIG, 'to <file>': 'where to (default: beside the database, with the time in its name)' },
+    understand: (v) => ({ name: 'backup', config: word(v.config), to: word(v.to) }),
+  },
+  restore: {
+    about: 'put a backup in the place of the database; show what differs since; let the service act again',
+    more: 'restore <file> needs the service stopped. The database that was there is kept under another name. A restored database is older than\nAirflow: the service started on it accepts callbacks and polls, but changes nothing in Airflow until a person has looked at\n--differences and said --confirm. Both ask the running service, as a person of access.tokens; --confirm needs the role admin.\nExit code: 0 done, 1 not done (the database is what it was), 2 for a bad configuration or command line.',
+    operand: '<file>',
+    options: {
+      ...CONFIG,
+      differences: 'list what differs between the restored database and Airflow',
+      confirm: 'let the service act again',
+      'as <name>': 'who says so: a name of access.tokens (default: the first with the role)',
+      'reason <text>': 'why, kept in the history; --confirm needs it',
+    },
+    understand: understandRestore,
+  },
   version: { about: 'print the version', more: '', options: {}, understand: () => ({ name: 'version' }) },
 };
+
+function understandRestore(v: Values): Command {
+  const file = word(v.operand);
+  const [differences, confirm] = [v.differences === true, v.confirm === true];
+  if (Number(file !== undefined) + Number(differences) + Number(confirm) !== 1)
+    throw invalid('restore: name one of <file>, --differences and --confirm; firedamper restore --help explains them');
+  const reason = word(v.reason)?.trim();
+  if (confirm && !reason) throw invalid('restore: --confirm needs --reason "..."');
+  return { name: 'restore', config: word(v.config), file, differences, confirm, as: word(v.as), reason };
+}
 
 const names = Object.keys(USAGES) as Runnable[];
 
@@ -109,7 +150,9 @@ function optionsOf(name: Runnable, args: readonly string[]): Values {
   const options: ParseArgsOptionsConfig = { help: { type: 'boolean', short: 'h' } };
   for (const option of known) options[bare(option)] = { type: takesValue(option) ? 'string' : 'boolean' };
   const { values, tokens } = parseArgs({ args: [...args], options, strict: false, allowPositionals: true, tokens: true });
+  const operands = tokens.filter((token) => token.kind === 'positional').map((token) => token.value);
   for (const token of tokens) {
+    if (token.kind === 'positional' && USAGES[name].operand !== undefined && operands.length === 1) continue;
     if (token.kind === 'positional')
       throw invalid(`${name}: unexpected ${token.value}; firedamper ${name} --help shows what it takes`);
     if (token.kind !== 'option') continue;
@@ -124,7 +167,7 @@ function optionsOf(name: Runnable, args: readonly string[]): Values {
       throw invalid(`${name}: ${token.rawName} needs a value`);
     if (option.type === 'boolean' && token.value !== undefined) throw invalid(`${name}: ${token.rawName} takes no value`);
   }
-  return values as Values;
+  return { ...values, operand: operands[0] } as Values;
 }
 
 function overview(): string {
@@ -142,7 +185,8 @@ function overview(): string {
 }
 
 function usageOf(name: Runnable): string {
-  const { about, more, options } = USAGES[name];
+  const { about, more, options, operand } = USAGES[name];
   const rows = Object.entries({ ...options, help: 'show this' }).map(([option, text]) => `  --${option.padEnd(20)} ${text}`);
-  return [`firedamper ${name} [options]: ${about}`, '', ...rows, ...(more === '' ? [] : ['', more])].join('\n');
+  const call = operand === undefined ? `${name} [options]` : `${name} [${operand}] [options]`;
+  return [`firedamper ${call}: ${about}`, '', ...rows, ...(more === '' ? [] : ['', more])].join('\n');
 }

@@ -6,7 +6,9 @@ import type { Transaction } from 'kysely';
 import type { Decision, State } from '../core/draft.ts';
 import type { DomainEvent } from '../core/events.ts';
 import type { Instant } from '../core/facts.ts';
-import type { Intent, IntentKind } from '../core/intent.ts';
+import { CHANGES_OUTSIDE, type Intent, type IntentKind } from '../core/intent.ts';
+import type { Restored } from '../core/restore.ts';
+import { unavailable } from '../errors.ts';
 import * as codec from './codec.ts';
 import { openDatabase } from './database.ts';
 import { createInbox, type Inbox } from './inbox.ts';
@@ -40,6 +42,10 @@ export interface Store extends PollMemory {
   readonly inbox: Inbox;
   /** Deletes callbacks that went through respond and are older than this, at most `limit` in one transaction; answers how many. */
   forgetCallbacks(before: Instant, limit: number): Promise<number>;
+  /** Not null while the file is a restored one that no person has confirmed: then acts that change Airflow are not claimed. */
+  restored(): Promise<Restored | null>;
+  /** Gives back a write-ahead log that has grown too long; answers its size in bytes. */
+  guardWal(): number;
   readonly read: ReadModels;
   close(): Promise<void>;
 }
@@ -58,12 +64,16 @@ export interface Claimed {
   readonly settle: boolean;
 }
 
-export async function openStore(path: string): Promise<Store> {
-  const { write, read, close } = await openDatabase(path);
+export async function openStore(path: string, now: Instant = new Date().toISOString()): Promise<Store> {
+  const { write, read, epoch, guardWal, close } = await openDatabase(path, now);
   let tail: Promise<unknown> = Promise.resolve();
   /** One transaction at a time, in the order of asking. */
   const transaction = <T>(work: (trx: Transaction<Tables>) => Promise<T>): Promise<T> => {
-    const run = tail.then(() => write.transaction().execute(work));
+    const fenced = async (trx: Transaction<Tables>) => {
+      await refuseIfSuperseded(trx, epoch);
+      return work(trx);
+    };
+    const run = tail.then(() => write.transaction().execute(fenced));
     tail = run.catch(() => undefined);
     return run;
   };
@@ -100,6 +110,8 @@ export async function openStore(path: string): Promise<Store> {
         const result = await trx.deleteFrom('inbox').where('n', 'in', old).executeTakeFirst();
         return Number(result.numDeletedRows);
       }),
+    restored: async () => restoredFrom(await read.selectFrom('service').select('restored').executeTakeFirst()),
+    guardWal,
     read: createReadModels(read),
     close: async () => {
       await tail;
@@ -108,8 +120,21 @@ export async function openStore(path: string): Promise<Store> {
   };
 }
 
+/** The lock file may have been deleted, or not be honoured by the file system: whoever started last has the file, the other one stops. */
+async function refuseIfSuperseded(trx: Transaction<Tables>, epoch: number): Promise<void> {
+  const row = await trx.selectFrom('service').select('epoch').executeTakeFirst();
+  if (row?.epoch !== epoch)
+    throw unavailable(`another Firedamper was started on this database (start ${row?.epoch ?? 'unknown'}, this is ${epoch})`);
+}
+
 /** More than this many open intents are looked at in the next round. */
 const CLAIM_WINDOW = 1_000;
+
+/** Left alone while we only observe. People are told all the same. */
+const CHANGES_AIRFLOW = (Object.keys(CHANGES_OUTSIDE) as IntentKind[]).filter((k) => CHANGES_OUTSIDE[k] && k !== 'send_notice');
+
+const restoredFrom = (row: { restored: string | null } | undefined): Restored | null =>
+  row?.restored ? (JSON.parse(row.restored) as Restored) : null;
 
 async function claim(
   trx: Transaction<Tables>,
@@ -117,10 +142,12 @@ async function claim(
   lanes: readonly ClaimLane[],
   underWay: ReadonlySet<string>,
 ): Promise<{ claimed: Claimed[]; nextDue: Instant | null }> {
+  const observing = restoredFrom(await trx.selectFrom('service').select('restored').executeTakeFirst()) !== null;
   const all = await trx
     .selectFrom('intents')
     .selectAll()
     .where('state', 'in', ['planned', 'unknown'])
+    .$if(observing, (q) => q.where('kind', 'not in', CHANGES_AIRFLOW))
     .orderBy('n')
     .limit(CLAIM_WINDOW)
     .execute();

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
@@ -187,14 +187,23 @@ describe('one database, one process', () => {
   test('a file of a newer program is refused', async () => {
     await store.close();
     const hand = new Database(file());
+    const own = hand.pragma('user_version', { simple: true });
     hand.pragma('user_version = 99');
     hand.close();
     await expect(openStore(file())).rejects.toThrow('newer');
     const back = new Database(file());
-    back.pragma('user_version = 1');
+    back.pragma(`user_version = ${own}`);
     back.close();
     store = await openStore(file());
   });
+});
+
+test('a database that was opened and never used is closed whole: nothing of it is left in a log', async () => {
+  await store.close();
+  store = await openStore(file());
+  await store.close();
+  expect(readdirSync(dir).filter((n) => n.endsWith('-wal'))).toEqual([]);
+  store = await openStore(file());
 });
 
 describe('lists', () => {
