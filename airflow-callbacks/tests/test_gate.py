@@ -94,6 +94,18 @@ def test_pass_goes_on_and_names_what_a_shadow_incident_would_have_held(
     assert "orders_etl.load failed (P1, contained)" in caplog.text
 
 
+@pytest.mark.parametrize(("mode", "asked_for", "pause"), [("reschedule", 5, 30), ("reschedule", 90, 90), ("poke", 5, 5)])
+def test_never_rescheduled_so_soon_that_airflow_fails_the_task(
+    configured: Receiver, make: Any, mode: str, asked_for: int, pause: int
+) -> None:
+    say(configured, WAIT)
+    for deferrable in (False, True):
+        gate = make(mode=mode, poke_interval=asked_for, deferrable=deferrable)
+        with pytest.raises(fake_airflow.AirflowRescheduleException):
+            gate.resume_execution("__fail__" if deferrable else "execute", None, context())
+        assert gate.poke_interval == pause
+
+
 def test_blocked_waits_and_says_for_what(configured: Receiver, make: Any, caplog: pytest.LogCaptureFixture) -> None:
     say(configured, WAIT)
     with pytest.raises(fake_airflow.AirflowRescheduleException):
@@ -179,7 +191,7 @@ def test_one_lost_packet_does_not_open_the_gate(configured: Receiver, make: Any)
 
 def test_what_a_person_must_put_right_is_asked_once(configured: Receiver) -> None:
     configured.mode = 401
-    answer = asking.ask(asking.Question("d", "r", None))
+    answer = asking.ask(settings.current(), asking.Question("d", "r", None))
     assert (answer.decision, len(configured.requests)) == ("unknown", 1)
     assert "secret" in answer.reason
 
@@ -188,7 +200,7 @@ def test_a_hanging_service_costs_the_task_a_bounded_time(configured: Receiver, m
     monkeypatch.setenv("FIREDAMPER_TIMEOUT", "0.3")
     configured.mode = "drip"
     began = time.monotonic()
-    assert asking.ask(asking.Question("d", "r", None)).decision == "unknown"
+    assert asking.ask(settings.current(), asking.Question("d", "r", None)).decision == "unknown"
     assert time.monotonic() - began < 0.3 * asking.TRIES + 1
 
 

@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from typing import Any, Optional, Sequence
 
-from firedamper_airflow import settings, transport
+from firedamper_airflow import transport
 from firedamper_airflow.settings import Settings
 
 #: One lost packet, or a service that is just starting, must not open a gate: asked so often, so far apart.
@@ -55,11 +55,11 @@ class Question:
     logical_date: Optional[str]
 
 
-def ask(question: Question, tries: int = TRIES) -> Answer:
+def ask(found: Settings, question: Question, tries: int = TRIES) -> Answer:
     """Never raises an ``Exception``. Takes at most ``tries`` times the time-out of one event, and the pauses between."""
     answer = Answer(UNKNOWN, "not asked")
     for left in range(tries - 1, -1, -1):
-        answer = _ask_once(settings.current(), question)
+        answer = _ask_once(found, question)
         if answer.settled or not left:
             return answer
         time.sleep(min(answer.retry_after or PAUSE_SECONDS, LONGEST_PAUSE_SECONDS))
@@ -81,7 +81,8 @@ def _ask_once(found: Settings, question: Question) -> Answer:
     def send() -> Answer:
         try:
             deadline = time.monotonic() + found.timeout
-            return read(transport.exchange(gate_url(found), headers, body, deadline, transport.MAX_ANSWER_BYTES + 1))
+            longest = transport.MAX_ANSWER_BYTES + 1
+            return read(transport.exchange(gate_url(found), headers, body, deadline, longest, found.proxy))
         except Exception as error:
             return Answer(UNKNOWN, f"{type(error).__name__}: {error}"[:200], settled=False)
 

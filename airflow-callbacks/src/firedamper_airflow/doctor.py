@@ -69,7 +69,7 @@ def examine(environ: Mapping[str, str], send: bool = True) -> Iterator[Finding]:
     """Step by step; what cannot matter any more is not tried."""
     yield Finding(OK, f"airflow-provider-firedamper {__version__}, Python {sys.version.split()[0]}, {sys.prefix}")
     yield from _airflow()
-    found = settings.current()
+    found = settings.in_task(asked_for=True)
     yield from _settings(environ, found)
     yield from _plugin(found)
     yield from _links(found)
@@ -92,14 +92,32 @@ def _airflow() -> Iterator[Finding]:
 
 
 def _settings(environ: Mapping[str, str], found: Settings) -> Iterator[Finding]:
-    for variable, key in settings.NAMES.items():
+    unset = []
+    for variable, key in (*settings.NAMES.items(), ("FIREDAMPER_PUBLIC_URL", "public_url")):
         value, source = source_of(environ, variable, key, settings._airflow_option)
-        shown = "set, not shown" if "SECRET" in variable and value else value
-        yield Finding(OK, f"{variable} = {shown} ({source})" if value else f"{variable}: not set")
+        if value:
+            yield Finding(OK, f"{variable} = {_shown(variable, value)} ({source})")
+        else:
+            unset.append(variable)
+    yield Finding(OK, f"not set: {', '.join(unset)}")
     for problem in found.problems:
         yield Finding(FAIL, problem)
-    if found.ready:
-        yield Finding(OK, f"events go to {found.endpoint}")
+    if not found.ready:
+        return
+    yield Finding(OK, f"events go to {found.endpoint}{' through a proxy' if found.proxy else ''}")
+    if not settings.current().ready:
+        yield Finding(
+            WARN,
+            f"address or secret come from the connection {found.conn_id or settings.DEFAULT_CONN_ID}, which only tasks may read",
+            "for runs, import errors and assets set them in the environment or airflow.cfg of the scheduler and the DAG processor too",
+        )
+
+
+def _shown(variable: str, value: str) -> str:
+    """A proxy's address may hold a password."""
+    if variable == "FIREDAMPER_SECRET":
+        return "set, not shown"
+    return f"***@{value.rpartition('@')[2]}" if "@" in value else value
 
 
 def source_of(environ: Mapping[str, str], variable: str, key: str, option: Callable[[str], Optional[str]]) -> tuple[str, str]:
@@ -131,7 +149,7 @@ def _plugin(found: Settings) -> Iterator[Finding]:
         )
     elif mine.listeners:
         yield Finding(OK, "the plugin is loaded and its listener reports every DAG")
-    elif not found.listener:
+    elif found.ready and not found.listener:
         yield Finding(OK, "the plugin is loaded; its listener is switched off (FIREDAMPER_LISTENER)")
     else:
         yield Finding(WARN, "the plugin is loaded without its listener", "that follows from the settings above")
@@ -182,13 +200,14 @@ def _spool(found: Settings) -> Iterator[Finding]:
 
 def _way(found: Settings, send: bool) -> Iterator[Finding]:
     """DNS, TCP, TLS, HTTP: the first that fails ends it."""
-    host, port = transport.address_of(found.endpoint)
+    # Through a proxy its name is all that this machine must resolve and reach.
+    host, port = transport.address_of(found.proxy or found.endpoint)
     for step, act in (("name", _resolve), ("connection", _connect)):
         text, hint = _step(lambda act=act: act(host, port), step)  # type: ignore[misc]
         yield Finding(FAIL if hint else OK, text, hint)
         if hint:
             return
-    if urlsplit(found.endpoint).scheme == "https":
+    if urlsplit(found.endpoint).scheme == "https" and not found.proxy:
         finding = transport.within(STEP_SECONDS, lambda: _certificate(host, port))
         yield finding or Finding(
             FAIL, f"TLS with {host}:{port}: no answer in {STEP_SECONDS:g} s", "is this a port that speaks TLS?"
@@ -256,7 +275,7 @@ def _test_event(found: Settings) -> Iterator[Finding]:
     def send() -> transport.Reply | str:
         try:
             headers = transport.signed_headers(found.key, event["event_id"], body)
-            return transport.exchange(found.endpoint, headers, body, time.monotonic() + found.timeout, 4096)
+            return transport.exchange(found.endpoint, headers, body, time.monotonic() + found.timeout, 4096, found.proxy)
         except Exception as error:
             return f"{type(error).__name__}: {error}"[:300]
 

@@ -6,7 +6,7 @@ import datetime
 import time
 from typing import Any, Optional, Union
 
-from firedamper_airflow import asking
+from firedamper_airflow import asking, settings
 
 try:  # 3.x
     from airflow.sdk.bases.sensor import BaseSensorOperator
@@ -28,6 +28,10 @@ LAP_SECONDS = 3600.0
 #: What the triggerer may be late by before it counts as absent. The scheduler looks every 15 s (2.9-3.3).
 GRACE_SECONDS = 60.0
 
+#: A task that is rescheduled for a moment less than the scheduler's loop takes is failed by Airflow itself ("finished with state
+#: success, but the task instance's state attribute is queued"; seen with 5 s on 3.3.2).
+LEAST_RESCHEDULE_SECONDS = 30.0
+
 # What Airflow calls instead of the method when a trigger broke or did not answer in time (2.9-3.3).
 TRIGGER_FAILED = "__fail__"
 
@@ -43,7 +47,7 @@ class FiredamperGate(BaseSensorOperator):  # type: ignore[misc,unused-ignore]
         it, or ``fail`` at once.
     :param on_unreachable: what to do without a usable answer: ``pass`` with a warning, ``wait``, or ``fail`` (retries apply).
     :param timeout: how long to wait at most, from the first question on. A day.
-    :param poke_interval: seconds, or a timedelta, from one question to the next while waiting.
+    :param poke_interval: seconds, or a timedelta, from one question to the next while waiting; by short task runs at least 30.
     :param deferrable: wait in the triggerer instead of asking by short task runs. Default: ``[operators] default_deferrable``. Where
         no triggerer runs, or it cannot run the trigger, the gate notices and asks by itself.
     """
@@ -69,13 +73,13 @@ class FiredamperGate(BaseSensorOperator):  # type: ignore[misc,unused-ignore]
 
     def execute(self, context: Any) -> None:
         if not self.deferrable:
-            super().execute(context)
+            self._by_task_runs(context)
         elif not self._goes_through(context):
             self._defer(context, _started_at(context) + self.timeout, FIRST_LAP_SECONDS)
 
     def poke(self, context: Any) -> bool:
         """One question. True: go on. Raises what ends this task."""
-        answer = asking.ask(_question(context))
+        answer = asking.ask(settings.in_task(asked_for=True), _question(context))
         self._heard = answer.decision
         if answer.decision == asking.UNKNOWN:
             return self._without_answer(answer.reason)
@@ -96,7 +100,7 @@ class FiredamperGate(BaseSensorOperator):  # type: ignore[misc,unused-ignore]
             return
         if (event or {}).get("why") == "unreachable" and self._heard == asking.WAIT:
             self.log.warning("the triggerer gets no answer from Firedamper, and this task does: does it have the same settings?")
-            super().execute(context)
+            self._by_task_runs(context)
             return
         if time.time() >= deadline:
             message = f"an open incident still covers what this DAG reads, {self.timeout:g} s after the first question"
@@ -109,8 +113,13 @@ class FiredamperGate(BaseSensorOperator):  # type: ignore[misc,unused-ignore]
                 "no triggerer took this over (%s); asking by short task runs instead. Without a triggerer set deferrable=False.",
                 (next_kwargs or {}).get("error", "no reason given"),
             )
-            return super().execute(context)
+            return self._by_task_runs(context)
         return super().resume_execution(next_method, next_kwargs, context)
+
+    def _by_task_runs(self, context: Any) -> None:
+        if self.mode == "reschedule":
+            self.poke_interval = max(self.poke_interval, LEAST_RESCHEDULE_SECONDS)
+        super().execute(context)
 
     def _goes_through(self, context: Any) -> bool:
         """``poke``, with what Airflow's own loop does about ``soft_fail``."""

@@ -10,7 +10,7 @@ from typing import Any, AsyncIterator, Optional
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from firedamper_airflow import asking
+from firedamper_airflow import asking, settings
 
 #: Of our own: a service that hangs may hold these threads, and none that other triggers use.
 THREADS = 4
@@ -64,7 +64,9 @@ class FiredamperGateTrigger(BaseTrigger):  # type: ignore[misc,unused-ignore]
             await asyncio.sleep(max(0.0, min(pause, left)))
             if left <= pause:
                 return {"why": "lap"}
-            answer = await asyncio.get_running_loop().run_in_executor(_threads(), partial(asking.ask, question, tries=1))
+            # Without a connection's settings: reading one belongs into a task (``settings.in_task``), and the gate notices.
+            ask = partial(asking.ask, settings.current(), question, tries=1)
+            answer = await asyncio.get_running_loop().run_in_executor(_threads(), ask)
             if answer.decision == asking.PASS:
                 return {"why": "open"}
             unusable = unusable + 1 if answer.decision == asking.UNKNOWN else 0

@@ -15,18 +15,16 @@ WHY_PAUSED = "Why is this DAG paused?"
 REPORT = "Report an issue with this data"
 
 
-def address(environ: Mapping[str, str], option: Callable[[str], Optional[str]]) -> str:
-    """Where people's browsers reach Firedamper. It may differ from where Airflow does, so it has a setting of its own; without it,
-    and without a plain http or https address, there is nothing to link to."""
-    for variable, key in (("FIREDAMPER_PUBLIC_URL", "public_url"), ("FIREDAMPER_URL", "url")):
-        found = (environ.get(variable) or option(key) or "").strip().rstrip("/")
-        if found:
-            return found if _plain(found) else ""
-    return ""
+def address(environ: Mapping[str, str], option: Callable[[str], Optional[str]], endpoint: str = "") -> str:
+    """Where people's browsers reach Firedamper. It may differ from where Airflow does, so it has a setting of its own; without it
+    that of the events is taken, and where none is a plain http or https address there is nothing to link to."""
+    named = (environ.get("FIREDAMPER_PUBLIC_URL") or option("public_url") or "").strip().rstrip("/")
+    found = named or endpoint.rpartition("/v1/callbacks/airflow/")[0]
+    return found if _plain(found) else ""
 
 
 def of_process() -> str:
-    return address(os.environ, settings._airflow_option)
+    return address(os.environ, settings._airflow_option, settings.current().endpoint)
 
 
 def menu_items(base: str, airflow: str, version: str) -> list[MenuItem]:

@@ -22,7 +22,7 @@ def _listeners() -> list[Any]:
         # Once, where an operator looks, instead of in the log of every task.
         if "scheduler" in sys.argv[1:2] or os.environ.get("FIREDAMPER_DEBUG"):
             settings.warn_once(chosen)
-        if chosen.ready and chosen.listener:
+        if chosen.listens:
             from firedamper_airflow.listener import make
 
             found.append(make())

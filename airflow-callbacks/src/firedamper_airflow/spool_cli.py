@@ -35,7 +35,7 @@ class Flushed:
 
 def main(arguments: Optional[Sequence[str]] = None) -> int:
     parsed = _parser().parse_args(arguments)
-    found = settings.current()
+    found = settings.in_task(asked_for=True)
     if parsed.folder:
         found = replace(found, spool_dir=parsed.folder)
     try:
@@ -135,7 +135,7 @@ def _post(found: Settings, event: dict[str, Any]) -> transport.Reply | str:
     def send() -> transport.Reply | str:
         try:
             headers = transport.signed_headers(found.key, event["event_id"], body)
-            return transport.exchange(found.endpoint, headers, body, time.monotonic() + found.timeout)
+            return transport.exchange(found.endpoint, headers, body, time.monotonic() + found.timeout, proxy=found.proxy)
         except Exception as error:
             return f"{type(error).__name__}: {error}"[:200]
 
