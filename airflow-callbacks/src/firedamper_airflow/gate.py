@@ -53,6 +53,7 @@ class FiredamperGate(BaseSensorOperator):  # type: ignore[misc,unused-ignore]
     """
 
     ui_color = "#ffe4c4"
+    poke_interval: float
 
     def __init__(
         self,
