@@ -25,7 +25,21 @@ except ImportError:  # 2.x
     from airflow.operators.trigger_dagrun import TriggerDagRunOperator
     from airflow.sensors.external_task import ExternalTaskSensor
 
-__all__ = ["DAG", "START", "Asset", "ExternalTaskSensor", "TriggerDagRunOperator", "asset", "chain", "days", "single", "step"]
+__all__ = [
+    "DAG",
+    "FLAGS",
+    "START",
+    "Asset",
+    "ExternalTaskSensor",
+    "TriggerDagRunOperator",
+    "asset",
+    "chain",
+    "days",
+    "single",
+    "step",
+    "task",
+    "work",
+]
 
 FLAGS = pathlib.Path(os.environ["FIREDAMPER_LAB_FLAGS"])
 RECORDS = pathlib.Path(os.environ["FIREDAMPER_LAB_RECORDS"])
