@@ -7,6 +7,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { createConnection } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { runCommand } from '../src/demo/command.ts';
 import { Crew } from '../src/demo/crew.ts';
 import { ensureAirflow } from '../src/demo/install.ts';
 import { freePorts } from '../src/demo/ports.ts';
@@ -15,6 +16,8 @@ import { createCluster, databaseUrl, reachableDir } from '../src/demo/postgres.t
 export interface OpsServers {
   /** `postgresql://...` of a superuser. */
   readonly postgres: string;
+  /** Runs SQL as the user of this address; answers the rows, columns parted by `|`. Rejects with what the server says. */
+  sql(url: string, sql: string): Promise<string>;
   /** `host:port` of a broker. */
   readonly kafka: string;
   stop(): Promise<void>;
@@ -28,22 +31,25 @@ export async function startOpsServers(root: string, dir: string): Promise<OpsSer
   await mkdir(dir, { recursive: true });
   const crew = await Crew.open(join(dir, 'crew.json'));
   try {
-    const [postgres, kafka] = await Promise.all([startPostgres(root, dir, crew), startKafka(root, dir, crew)]);
-    return { postgres, kafka, stop: () => crew.stop('all', 4_000) };
+    const [{ url, bin }, kafka] = await Promise.all([startPostgres(root, dir, crew), startKafka(root, dir, crew)]);
+    const psql = ['-X', '-q', '-A', '-t', '-v', 'ON_ERROR_STOP=1'];
+    const sql = async (where: string, text: string) =>
+      (await runCommand(join(bin, 'psql'), [...psql, '-d', where, '-f', '-'], { input: text })).trim();
+    return { postgres: url, sql, kafka, stop: () => crew.stop('all', 4_000) };
   } catch (error) {
     await crew.stop('all', 4_000);
     throw error;
   }
 }
 
-async function startPostgres(root: string, dir: string, crew: Crew): Promise<string> {
+async function startPostgres(root: string, dir: string, crew: Crew): Promise<{ url: string; bin: string }> {
   // The PostgreSQL that Airflow 3 runs on in the live tests: one less thing to install.
   const { postgres: programs } = await ensureAirflow({ version: '3.3.2', root });
   if (!programs) throw new Error('no PostgreSQL beside Airflow 3.3.2');
   const cluster = { dir: join(await reachableDir(join(dir, 'postgres'), programs.as), 'cluster'), programs };
   const [port] = (await freePorts(1)) as [number];
   await createCluster(cluster, crew, port);
-  return databaseUrl(cluster, port).replace('+psycopg2', '');
+  return { url: databaseUrl(cluster, port).replace('+psycopg2', ''), bin: programs.bin };
 }
 
 async function startKafka(root: string, dir: string, crew: Crew): Promise<string> {
@@ -85,7 +91,10 @@ function kafkaSettings(data: string, port: number, controller: number): string {
     'controller.listener.names=CONTROLLER',
     'inter.broker.listener.name=PLAINTEXT',
     `log.dirs=${data}`,
-    ...['offsets.topic', 'transaction.state.log'].flatMap((topic) => [`${topic}.replication.factor=1`, `${topic}.num.partitions=1`]),
+    ...['offsets.topic', 'transaction.state.log'].flatMap((topic) => [
+      `${topic}.replication.factor=1`,
+      `${topic}.num.partitions=1`,
+    ]),
     'transaction.state.log.min.isr=1',
     'group.initial.rebalance.delay.ms=0',
     '', // auto.create.topics.enable stays on, as Kafka has it: a replay must not make a topic all the same

@@ -11,7 +11,13 @@ import { join, resolve } from 'node:path';
 import { findPython } from '../src/demo/python.ts';
 import { startOpsServers } from './opsServers.ts';
 
-const PACKAGES = ['pytest==9.2.0', 'jsonschema[format]==4.26.0', 'psycopg2-binary==2.9.13', 'psycopg[binary]==3.3.9', 'confluent-kafka==2.16.1'];
+const PACKAGES = [
+  'pytest==9.2.0',
+  'jsonschema[format]==4.26.0',
+  'psycopg2-binary==2.9.13',
+  'psycopg[binary]==3.3.9',
+  'confluent-kafka==2.16.1',
+];
 const root = resolve(import.meta.dirname, '..');
 const work = join(root, '.firedamper');
 const venv = join(work, 'ops-tools');
@@ -31,7 +37,7 @@ if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== wanted) {
 const servers = await startOpsServers(work, join(work, process.env.FIREDAMPER_LIVE_DIR ?? 'ops', 'servers'));
 try {
   const env = { ...process.env, FIREDAMPER_OPS_POSTGRES: servers.postgres, FIREDAMPER_OPS_KAFKA: servers.kafka };
-  run(join(venv, 'bin', 'python'), ['-m', 'pytest', '-q', 'tests/ops', ...process.argv.slice(2)], env);
+  run(join(venv, 'bin', 'python'), ['-m', 'pytest', 'tests/ops', ...process.argv.slice(2)], env);
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
   process.exitCode = 1;

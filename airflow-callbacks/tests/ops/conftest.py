@@ -18,6 +18,18 @@ def context() -> dict[str, Any]:
     return {"dag_run": SimpleNamespace(dag_id="ops", run_id="manual__1", conf={})}
 
 
+#: Every right on every table of the schema, told independently of the code under test.
+ACL_SQL = """
+SELECT c.relname, NULL, pg_get_userbyid(a.grantor), a.grantee::regrole::text, a.privilege_type, a.is_grantable
+FROM pg_class c, LATERAL aclexplode(COALESCE(c.relacl, acldefault('r', c.relowner))) a
+WHERE c.relnamespace = 'sales'::regnamespace AND c.relkind IN ('r', 'p', 'v')
+UNION ALL
+SELECT c.relname, t.attname, pg_get_userbyid(a.grantor), a.grantee::regrole::text, a.privilege_type, a.is_grantable
+FROM pg_class c JOIN pg_attribute t ON t.attrelid = c.oid, LATERAL aclexplode(t.attacl) a
+WHERE c.relnamespace = 'sales'::regnamespace AND NOT t.attisdropped
+"""
+
+
 class Database:
     """A database of its own for one test, on the real server; ``as_role`` is what a person's or a job's own login would be."""
 
@@ -40,6 +52,9 @@ class Database:
                 return list(cursor.fetchall()) if cursor.description else []
         finally:
             connection.close()
+
+    def rights(self) -> list[Any]:
+        return sorted(self.run(ACL_SQL), key=str)
 
     def may(self, sql: str, user: str) -> bool:
         import psycopg2.errors

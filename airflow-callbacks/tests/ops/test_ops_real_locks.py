@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from conftest_ops import ACL_SQL
 from firedamper_airflow.ops import locks
 from firedamper_airflow.ops.allow import AllowedTables, TableName
 from firedamper_airflow.ops.refusal import Refused
@@ -35,10 +34,6 @@ def orders(database: Any) -> Any:
     return database
 
 
-def rights(database: Any) -> list[Any]:
-    return sorted(database.run(ACL_SQL), key=str)
-
-
 def lock(context: Any, *, keep: tuple[str, ...] = (), **asked: Any) -> dict[str, Any]:
     return locks.lock(
         "warehouse", ALLOWED, STATE, keep, {"table": "sales.orders", "lock_id": "i1", "dry_run": False, **asked}, context
@@ -50,7 +45,7 @@ def unlock(context: Any, **asked: Any) -> dict[str, Any]:
 
 
 def test_nobody_writes_while_it_is_locked_and_afterwards_all_is_as_it_was(orders: Any, context: Any) -> None:
-    before = rights(orders)
+    before = orders.rights()
     done = lock(context)
 
     assert not orders.may(INSERT, "writer")
@@ -63,7 +58,7 @@ def test_nobody_writes_while_it_is_locked_and_afterwards_all_is_as_it_was(orders
     assert done["can_still_write"] == ["airflow"], "superusers are named, not ignored"
 
     back = unlock(context)
-    assert rights(orders) == before
+    assert orders.rights() == before
     assert sorted(back["restored"]) == sorted(done["revoked"])
     assert back["not_restored"] == []
     assert orders.may(INSERT, "writer")
@@ -71,16 +66,16 @@ def test_nobody_writes_while_it_is_locked_and_afterwards_all_is_as_it_was(orders
 
 
 def test_dry_runs_change_nothing_and_say_what_would_be(orders: Any, context: Any) -> None:
-    before = rights(orders)
+    before = orders.rights()
     said = lock(context, dry_run=True)
     assert "INSERT on sales.orders: writer" in said["would_revoke"]
-    assert rights(orders) == before
+    assert orders.rights() == before
     assert orders.run("SELECT 1 FROM pg_namespace WHERE nspname = 'firedamper'") == []
     done = lock(context)
     assert done["revoked"] == said["would_revoke"]
-    locked = rights(orders)
+    locked = orders.rights()
     assert unlock(context, dry_run=True)["would_restore"] == done["revoked"]
-    assert rights(orders) == locked
+    assert orders.rights() == locked
 
 
 def test_unlocking_twice_is_one_unlock_and_a_lock_that_never_was_is_nothing(orders: Any, context: Any) -> None:
@@ -93,7 +88,7 @@ def test_unlocking_twice_is_one_unlock_and_a_lock_that_never_was_is_nothing(orde
 
 
 def test_locking_twice_adds_what_was_granted_meanwhile(orders: Any, context: Any) -> None:
-    before = rights(orders)
+    before = orders.rights()
     lock(context)
     orders.run("SET ROLE owner; GRANT DELETE, SELECT ON sales.orders TO intern")
     again = lock(context)
@@ -102,11 +97,11 @@ def test_locking_twice_adds_what_was_granted_meanwhile(orders: Any, context: Any
     unlock(context)
     assert orders.may("DELETE FROM sales.orders", "intern")
     orders.run("SET ROLE owner; REVOKE ALL ON sales.orders FROM intern")
-    assert rights(orders) == before
+    assert orders.rights() == before
 
 
 def test_two_incidents_lock_and_the_last_one_to_go_opens(orders: Any, context: Any) -> None:
-    before = rights(orders)
+    before = orders.rights()
     lock(context, lock_id="i1")
     assert not lock(context, lock_id="i2")["already_locked"]
     first = unlock(context, lock_id="i1")
@@ -116,17 +111,17 @@ def test_two_incidents_lock_and_the_last_one_to_go_opens(orders: Any, context: A
     with pytest.raises(Refused, match="no lock 'i3'; it is locked by i2"):
         unlock(context, lock_id="i3")
     unlock(context, lock_id="i2")
-    assert rights(orders) == before
+    assert orders.rights() == before
 
 
 def test_a_role_that_is_kept_goes_on_writing(orders: Any, context: Any) -> None:
-    before = rights(orders)
+    before = orders.rights()
     done = lock(context, keep=("writer",))
     assert orders.may(INSERT, "writer")
     assert not orders.may(INSERT, "owner")
     assert "writer" in done["can_still_write"]
     unlock(context)
-    assert rights(orders) == before
+    assert orders.rights() == before
     with pytest.raises(Refused, match="nobody_here"):
         lock(context, keep=("nobody_here",))
 
@@ -134,11 +129,11 @@ def test_a_role_that_is_kept_goes_on_writing(orders: Any, context: Any) -> None:
 def test_grants_upon_grants_come_back_by_whom_they_were_given(orders: Any, context: Any) -> None:
     orders.run("SET ROLE owner; GRANT INSERT, SELECT ON sales.orders TO boss WITH GRANT OPTION")
     orders.run("GRANT INSERT ON sales.orders TO intern", "boss")
-    before = rights(orders)
+    before = orders.rights()
     # repair may not act as boss: then the lock could not be undone exactly, and is refused as a whole
     with pytest.raises(Refused, match="could not be given back"):
         lock(context)
-    assert rights(orders) == before
+    assert orders.rights() == before
     assert orders.run("SELECT to_regclass('firedamper.table_locks')") == [(None,)]
     orders.run("GRANT boss TO repair")
     done = lock(context)
@@ -146,19 +141,19 @@ def test_grants_upon_grants_come_back_by_whom_they_were_given(orders: Any, conte
     assert not orders.may(INSERT, "boss")
     assert "INSERT on sales.orders: intern" in done["revoked"]
     unlock(context)
-    assert rights(orders) == before
+    assert orders.rights() == before
 
 
 def test_what_a_kept_role_has_granted_is_taken_too(orders: Any, context: Any) -> None:
     orders.run("SET ROLE owner; GRANT INSERT, SELECT ON sales.orders TO boss WITH GRANT OPTION")
     orders.run("GRANT INSERT ON sales.orders TO intern", "boss")
     orders.run("GRANT boss TO repair")
-    before = rights(orders)
+    before = orders.rights()
     lock(context, keep=("boss",))
     assert orders.may(INSERT, "boss")
     assert not orders.may(INSERT, "intern")
     unlock(context)
-    assert rights(orders) == before
+    assert orders.rights() == before
 
 
 def test_everybody_and_strange_names(orders: Any, context: Any) -> None:
@@ -166,15 +161,15 @@ def test_everybody_and_strange_names(orders: Any, context: Any) -> None:
     evil = 'o"; DROP TABLE other; --%s'
     quoted = evil.replace('"', '""')
     orders.run(f'SET ROLE owner; CREATE TABLE sales."{quoted}" (id int); GRANT INSERT ON sales."{quoted}" TO writer')
-    before = rights(orders)
+    before = orders.rights()
     lock(context)
     assert not orders.may(INSERT, "intern")
     unlock(context)
-    assert rights(orders) == before
+    assert orders.rights() == before
     done = lock(context, table=f"sales.{evil}")
     assert f"INSERT on sales.{evil}: writer" in done["revoked"]
     unlock(context, table=f"sales.{evil}")
-    assert rights(orders) == before
+    assert orders.rights() == before
     assert orders.run("SELECT count(*) FROM sales.other") == [(0,)]
 
 
@@ -211,12 +206,12 @@ def test_partitions_are_locked_with_their_table(orders: Any, context: Any) -> No
         GRANT INSERT ON sales.parts, sales.part_1 TO writer;
         """
     )
-    before = rights(orders)
+    before = orders.rights()
     lock(context, table="sales.parts")
     assert not orders.may("INSERT INTO sales.parts VALUES (1)", "writer")
     assert not orders.may("INSERT INTO sales.part_1 VALUES (1)", "writer")
     unlock(context, table="sales.parts")
-    assert rights(orders) == before
+    assert orders.rights() == before
 
 
 @pytest.mark.parametrize(
@@ -232,11 +227,11 @@ def test_partitions_are_locked_with_their_table(orders: Any, context: Any) -> No
 )
 def test_refused(orders: Any, context: Any, sql: str, asked: dict[str, Any], why: str) -> None:
     orders.run(sql)
-    before = rights(orders)
+    before = orders.rights()
     for dry in (True, False):
         with pytest.raises(Refused, match=why):
             lock(context, dry_run=dry, **asked)
-    assert rights(orders) == before
+    assert orders.rights() == before
     assert orders.run("SELECT to_regclass('firedamper.table_locks')") == [(None,)]
 
 
@@ -268,7 +263,7 @@ def test_a_writer_in_the_middle_is_waited_for_and_counted(orders: Any, context: 
 
 
 def test_a_crash_before_the_commit_leaves_all_as_it_was(orders: Any, context: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = rights(orders)
+    before = orders.rights()
 
     def crash(*_: Any) -> None:
         raise ConnectionError("the line is cut")
@@ -276,11 +271,11 @@ def test_a_crash_before_the_commit_leaves_all_as_it_was(orders: Any, context: An
     monkeypatch.setattr(locks, "_remember", crash)
     with pytest.raises(ConnectionError):
         lock(context)
-    assert rights(orders) == before
+    assert orders.rights() == before
 
 
 def test_lock_and_unlock_at_once_wait_for_each_other(orders: Any, context: Any) -> None:
-    before = rights(orders)
+    before = orders.rights()
     errors: list[BaseException] = []
 
     def act(number: int) -> None:
@@ -297,4 +292,4 @@ def test_lock_and_unlock_at_once_wait_for_each_other(orders: Any, context: Any) 
     for thread in threads:
         thread.join()
     assert errors == []
-    assert rights(orders) == before
+    assert orders.rights() == before
