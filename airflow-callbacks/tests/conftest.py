@@ -6,15 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from firedamper_airflow import courier, sender, settings
+from firedamper_airflow import courier, guard, sender, settings
 from receiver import SECRET, Receiver
 
 
 @pytest.fixture(autouse=True)
 def _clean(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No settings but those of the test, and nothing left in this process from the one before."""
-    for name in [name for name in os.environ if name.startswith("FIREDAMPER_") or name.lower().endswith("_proxy")]:
+    ours = ("FIREDAMPER_", "AIRFLOW_CONN_", "AIRFLOW_CTX_")
+    for name in [name for name in os.environ if name.startswith(ours) or name.lower().endswith("_proxy")]:
         monkeypatch.delenv(name)
+    guard.take_lost()
     settings.forget()
     sender._senders.clear()
     yield

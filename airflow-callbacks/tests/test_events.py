@@ -3,6 +3,7 @@ from __future__ import annotations
 import datetime
 import json
 import sys
+import time
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -133,13 +134,86 @@ def test_any_exception_makes_an_event_of_at_most_8_kib(error: Any) -> None:
         assert "\ufffd" not in message
 
 
-class Hostile:
-    def __getattribute__(self, name: str) -> Any:
-        raise RuntimeError(name)
+def test_an_exception_whose_class_lies_is_named_by_its_real_one() -> None:
+    assert from_context(exception=things.Liar())["exception"] == {"type": "things.Liar", "message": "<unprintable Liar>"}
+    hostile = from_context(
+        exception=things.Hostile(), ti=things.ti(try_number=things.Hostile(), max_tries=float("nan"), map_index=True)
+    )
+    assert (hostile["exception"]["type"], hostile["try_number"], hostile["max_tries"], hostile["map_index"]) == (
+        None,
+        None,
+        None,
+        -1,
+    )
+
+
+class Shout(str):
+    def __str__(self) -> str:
+        raise RuntimeError
+
+    def encode(self, *_: Any) -> bytes:
+        raise RuntimeError
+
+    __getitem__ = None  # type: ignore[assignment]
+
+
+def test_text_that_is_more_than_text() -> None:
+    event = from_context(ti=things.ti(dag_id=Shout("orders_etl")), exception=Exception(Shout("why")), run_id=Shout("r"))
+    assert (event["dag_id"], event["exception"]["message"]) == ("orders_etl", "<unprintable Exception>")
+
+
+def test_a_message_of_10_mb_costs_little() -> None:
+    began = time.perf_counter()
+    from_context(exception=Exception("日" * 10_000_000))
+    assert time.perf_counter() - began < 0.5
+
+
+def test_a_deadline_that_was_missed_is_late_data_and_about_the_run() -> None:
+    # As the triggerer of 3.3.2 hands it over: REST's run, and the deadline.
+    run = {
+        "dag_id": "orders_etl",
+        "dag_run_id": "manual__1",
+        "logical_date": "2026-11-20T00:00:00Z",
+        "start_date": "2026-11-21T03:20:01.004210Z",
+        "state": "running",
+        "run_type": "manual",
+        "conf": {"password": "never-to-be-sent"},
+    }
+    deadline = {"id": "01a1", "deadline_time": datetime.datetime(2026, 11, 21, 4, tzinfo=datetime.timezone.utc)}
+    event = valid(events.from_context(None, {"dag_run": run, "deadline": deadline, "note": "x"}, {"severity": "P1"}))
+    assert (event["kind"], event["source"], event["incident_type"]) == ("report", "deadline", "freshness_violation")
+    assert (event["dag_id"], event["run_id"], event["task_id"], event["severity"]) == ("orders_etl", "manual__1", None, "P1")
+    assert (event["logical_date"], event["state"]) == ("2026-11-20T00:00:00.000000+00:00", "running")
+    assert event["note"] == "deadline 2026-11-21T04:00:00.000000+00:00 missed"
+    assert "never-to-be-sent" not in json.dumps(event)
+    said = events.from_context(None, {"dag_run": run, "deadline": deadline}, {"note": "late", "incident_type": "platform"})
+    assert said is not None
+    assert (said["note"], said["incident_type"]) == ("late", "platform")
+
+
+@pytest.mark.parametrize(
+    ("state", "try_number", "max_tries", "kind"),
+    [
+        (None, 1, 2, "task_retry"),  # 3.3.2, a killed task, in the DAG processor
+        (None, 3, 2, "task_failed"),
+        ("failed", 1, 2, "task_failed"),  # AirflowFailException
+        ("up_for_retry", 1, 2, "task_retry"),
+        (None, None, None, "task_failed"),
+    ],
+)
+def test_a_notifier_is_not_told_what_it_was_called_for(state: Any, try_number: Any, max_tries: Any, kind: str) -> None:
+    ti = things.ti(state=state, try_number=try_number, max_tries=max_tries)
+    event = events.from_context(None, things.context(ti=ti), NO_WORDS)
+    assert valid(event)["kind"] == kind
+
+
+def test_tags_that_are_not_known_here_are_not_none_at_all() -> None:
+    assert from_context(dag=things.dag(tags=[]))["dag_tags"] == []
+    assert from_context(dag=..., ti=things.ti(task=None))["dag_tags"] is None
 
 
 def test_objects_that_cannot_be_read_cost_their_field_only() -> None:
-    event = from_context(dag_run=Hostile(), dag=Hostile(), task=Hostile())
+    event = from_context(dag_run=things.Hostile(), dag=things.Hostile(), task=things.Hostile())
     assert (event["dag_id"], event["task_id"], event["run_start_date"], event["dag_tags"]) == ("orders_etl", "load", None, None)
 
 

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import base64
 import json
 import socket
 import ssl
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +38,7 @@ def make(url: str, spool_dir: Path, **over: str) -> Sender:
 
 
 def waiting(spool_dir: Path) -> list[str]:
-    return [json.loads(path.read_bytes())["task_id"] for path in sorted(spool_dir.glob("*.json"))]
+    return [json.loads(path.read_bytes()).get("task_id") for path in sorted(spool_dir.glob("*.json"))]
 
 
 def free_port() -> int:
@@ -150,6 +152,139 @@ def test_proxies_of_the_environment_are_not_used(receiver: Receiver, spool_dir: 
     for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY"):
         monkeypatch.setenv(name, f"http://127.0.0.1:{free_port()}")
     assert make(receiver.url, spool_dir).deliver(event()) == "sent"
+
+
+class Proxy:
+    """Takes CONNECT and absolute-form requests, and passes them on."""
+
+    def __init__(self, answer: bytes = b"HTTP/1.1 200 Connection established\r\nVia: test\r\n\r\n") -> None:
+        self.heads: list[bytes] = []
+        self._answer = answer
+        self._listen = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listen.getsockname()[1]}"
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                client, _ = self._listen.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._pass_on, args=(client,), daemon=True).start()
+
+    def _pass_on(self, client: socket.socket) -> None:
+        head = b""
+        while b"\r\n\r\n" not in head:
+            head += client.recv(1 if not head.startswith(b"POST") else 65536)
+        self.heads.append(head)
+        target = head.split(b" ")[1].decode()
+        host = target if head.startswith(b"CONNECT") else target.split("/")[2]
+        if head.startswith(b"CONNECT"):
+            client.sendall(self._answer)
+        server = socket.create_connection(("127.0.0.1", int(host.rpartition(":")[2])))
+        if not head.startswith(b"CONNECT"):
+            # A proxy makes the path of it again.
+            server.sendall(head.replace(f"http://{host}".encode(), b"", 1))
+        both = [threading.Thread(target=self._copy, args=pair, daemon=True) for pair in ((client, server), (server, client))]
+        for thread in both:
+            thread.start()
+        for thread in both:
+            thread.join(5)
+        client.close()
+        server.close()
+
+    @staticmethod
+    def _copy(source: socket.socket, to: socket.socket) -> None:
+        try:
+            while data := source.recv(65536):
+                to.sendall(data)
+            to.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+    def close(self) -> None:
+        self._listen.close()
+
+
+@pytest.fixture
+def proxy() -> Iterator[Proxy]:
+    proxy = Proxy()
+    yield proxy
+    proxy.close()
+
+
+def test_a_named_proxy_is_handed_http_with_the_whole_address(receiver: Receiver, spool_dir: Path, proxy: Proxy) -> None:
+    named = proxy.url.replace("http://", "http://us%40er:pa%3Ass@")
+    assert make(receiver.url, spool_dir, FIREDAMPER_PROXY=named).deliver(event(note="größe")) == "sent"
+    check_signature(receiver.requests[0])
+    (head,) = proxy.heads
+    assert head.startswith(f"POST {receiver.url}/v1/callbacks/airflow/prod HTTP/1.1\r\n".encode())
+    assert b"Proxy-Authorization: Basic " + base64.b64encode(b"us@er:pa:ss") in head
+
+
+def test_https_goes_through_a_tunnel_which_sees_neither_event_nor_certificate_trouble(
+    receiver: Receiver, spool_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, proxy: Proxy
+) -> None:
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    receiver.server.socket = context.wrap_socket(receiver.server.socket, server_side=True)
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    named = proxy.url.replace("http://", "http://user:pass@")
+    out = make(f"https://localhost:{receiver.port}", spool_dir, FIREDAMPER_PROXY=named)
+    assert out.deliver(event()) == "sent"
+    assert proxy.heads[0].startswith(f"CONNECT localhost:{receiver.port} HTTP/1.1\r\nHost: localhost:{receiver.port}\r\n".encode())
+    assert b"Proxy-Authorization" in proxy.heads[0]
+    assert "Proxy-Authorization" not in receiver.requests[0]["headers"], "the account is the proxy's business only"
+
+
+@pytest.mark.parametrize("answer", [b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", b"HTTP/1.1 200", b"x" * 20_000, b""])
+def test_a_proxy_that_opens_no_tunnel_is_a_way_that_is_closed(receiver: Receiver, spool_dir: Path, answer: bytes) -> None:
+    proxy = Proxy(answer)
+    out = make(f"https://localhost:{receiver.port}", spool_dir, FIREDAMPER_PROXY=proxy.url, FIREDAMPER_TIMEOUT="0.5")
+    began = time.monotonic()
+    assert out.deliver(event()) == "spooled"
+    assert time.monotonic() - began < 1
+    assert receiver.requests == []
+    proxy.close()
+
+
+def test_a_dead_proxy_is_not_gone_around(receiver: Receiver, spool_dir: Path) -> None:
+    out = make(receiver.url, spool_dir, FIREDAMPER_PROXY=f"http://127.0.0.1:{free_port()}")
+    assert out.deliver(event()) == "spooled"
+    assert receiver.requests == []
+
+
+def test_what_was_lost_while_the_disk_took_nothing_is_told_too(receiver: Receiver, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    now = [0.0]
+    out = make(receiver.url, tmp_path / "file" / "spool")
+    out._clock = lambda: now[0]
+    receiver.mode = 503
+    assert [out.deliver(event(number)) for number in (1, 2)] == ["dropped", "dropped"]
+    receiver.mode, now[0] = "ok", 60.0
+    assert [out.deliver(event(number)) for number in (3, 4)] == ["sent", "sent"]
+    assert [sent["dropped_events"] for sent in receiver.events[-2:]] == [2, 0]
+
+
+def test_the_second_telling_goes_out_only_where_it_says_something_else(receiver: Receiver, spool_dir: Path) -> None:
+    out = make(receiver.url, spool_dir)
+    found = {"quality": {"table": "t", "checks": []}, "incident_type": "quality_degradation"}
+    told = [
+        out.deliver(event(**over))
+        for over in (found, found, {}, {**found, "incident_type": "data_loss"}, {"note": "n"}, {"note": "n"})
+    ]
+    assert told == ["sent", "known", "known", "sent", "sent", "known"]
+
+
+def test_asking_whether_the_way_is_open_keeps_and_flushes_nothing(receiver: Receiver, spool_dir: Path) -> None:
+    Spool(str(spool_dir)).keep({**event(10), "event_id": "fd_10"})
+    out = make(receiver.url, spool_dir)
+    assert out.try_once(event(event_id=None)).result == "sent"
+    receiver.mode = 401
+    assert out.try_once(event()).detail == "answered 401"
+    assert (len(receiver.requests), len(waiting(spool_dir))) == (2, 1)
 
 
 def test_kept_events_follow_the_next_one_that_gets_through(receiver: Receiver, spool_dir: Path) -> None:

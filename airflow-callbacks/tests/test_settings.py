@@ -41,6 +41,10 @@ def test_airflow_cfg_is_read_and_the_environment_wins() -> None:
         ({"FIREDAMPER_URL": "http://user:pw@firedamper"}, "no plain http or https address"),
         ({"FIREDAMPER_URL": "http://firedamper:99999"}, "no plain http or https address"),
         ({"FIREDAMPER_URL": "http://[::1"}, "no plain http or https address"),
+        ({"FIREDAMPER_PROXY": "proxy:3128"}, "FIREDAMPER_PROXY is no address of a proxy"),
+        ({"FIREDAMPER_PROXY": "https://proxy:3128"}, "FIREDAMPER_PROXY is no address of a proxy"),
+        ({"FIREDAMPER_PROXY": "http://user:secret@proxy:3128/path"}, "FIREDAMPER_PROXY is no address of a proxy"),
+        ({"FIREDAMPER_PROXY": "http://[::1"}, "FIREDAMPER_PROXY is no address of a proxy"),
     ],
 )
 def test_what_is_missing_or_wrong_is_named(over: dict[str, str], why: str) -> None:
@@ -73,6 +77,36 @@ def test_patterns() -> None:
         "billing",
     ]
     assert load(GOOD).watches("anything")
+
+
+def test_tags_exclude_only_where_they_are_known() -> None:
+    found = load({**GOOD, "FIREDAMPER_TAGS": "tier:*", "FIREDAMPER_IGNORE_TAGS": "sandbox"})
+    assert found.watches("a", ["tier:1", "x"])
+    assert not found.watches("a", ["x"])
+    assert not found.watches("a", [])
+    assert not found.watches("a", ["tier:1", "sandbox"])
+    assert found.watches("a", None), "a failure that was never told is worse than one too many"
+    both = load({**GOOD, "FIREDAMPER_DAGS": "a*", "FIREDAMPER_TAGS": "tier:1"})
+    assert [both.watches(dag, tags) for dag, tags in (("a", ["tier:1"]), ("b", ["tier:1"]), ("a", ["x"]), ("b", None))] == [
+        True,
+        False,
+        False,
+        False,
+    ]
+    assert both.watches(None, None), "an import error or an asset without a run is nobody's"
+
+
+def test_the_account_at_the_proxy_is_not_printed() -> None:
+    found = load({**GOOD, "FIREDAMPER_PROXY": "http://user:hunter2@proxy:3128/"})
+    assert (found.ready, found.proxy) == (True, "http://user:hunter2@proxy:3128")
+    assert "hunter2" not in repr(found)
+    assert "hunter2" not in str(load({**GOOD, "FIREDAMPER_PROXY": "http://user:hunter2@proxy:3128/x"}).problems)
+
+
+def test_a_connection_comes_last() -> None:
+    told = {"url": "http://conn:1", "secret": SECRET, "airflow": "conn", "timeout": "1"}
+    found = settings.load({"FIREDAMPER_AIRFLOW": "env"}, {"timeout": "2"}.get, told)
+    assert (found.ready, found.endpoint, found.timeout) == (True, "http://conn:1/v1/callbacks/airflow/env", 2.0)
 
 
 def test_the_key_is_not_printed() -> None:

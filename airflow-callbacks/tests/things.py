@@ -78,6 +78,34 @@ class Unprintable(Exception):
     __repr__ = __str__
 
 
+class Hostile:
+    """Raises whatever it is asked, its class included."""
+
+    def __getattribute__(self, name: str) -> Any:
+        raise RuntimeError(name)
+
+
+class _LyingType(type):
+    @property
+    def __name__(cls) -> str:  # type: ignore[override]
+        raise RuntimeError("no name")
+
+    @property
+    def __module__(cls) -> str:  # type: ignore[override]
+        return "of.somebody.else"
+
+
+class Liar(Exception, metaclass=_LyingType):
+    """Says that it is something else, and cannot be printed."""
+
+    @property
+    def __class__(self) -> Any:
+        return int
+
+    def __str__(self) -> str:
+        raise RuntimeError("no words")
+
+
 #: What was asked of the database, inside the transaction that Airflow called us in.
 queries: list[str] = []
 

@@ -34,8 +34,6 @@ from firedamper_airflow.reading import (
 Event = dict[str, Any]
 
 MAX_EXCEPTION_BYTES = 8 * 1024
-#: Looked at before secrets are masked, so that none is cut in half and let through.
-MAX_EXCEPTION_READ = 64 * 1024
 CAPS = reading.CAPS
 
 
@@ -94,7 +92,7 @@ def from_import_error(file: Any, stack: Any) -> Event:
         "run_id": None,
         "file": path,
         # The end of a stack says what is wrong.
-        "exception": {"type": None, "message": _cut_front(mask(text(stack)[-MAX_EXCEPTION_READ:]))} if stack else None,
+        "exception": {"type": None, "message": _cut_front(mask(text(stack, end=True)))} if stack else None,
         "event_id_of": _changed_at(path),
     }
 
@@ -315,7 +313,7 @@ def _exception(error: Any) -> Optional[dict[str, Optional[str]]]:
     if error is None:
         return None
     kind = class_name(error) if is_a(error, BaseException) else None
-    return {"type": kind, "message": _cut(mask(text(error)[:MAX_EXCEPTION_READ]))}
+    return {"type": kind, "message": _cut(mask(text(error)))}
 
 
 def _cut(found: str) -> str:

@@ -85,7 +85,7 @@ class AssetEvents:
 
     @hookimpl
     def on_asset_event_emitted(self, asset_event: Any) -> None:
-        quietly(reporter.report_asset, getattr(asset_event, "asset", None), asset_event)
+        quietly(reporter.report_asset, None, asset_event)
 
 
 def takes(module: str, hook: str, parameter: str) -> bool:

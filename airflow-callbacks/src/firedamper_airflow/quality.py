@@ -107,14 +107,19 @@ def _table_checks(task: Any, words: str) -> list[Check]:
     for name, values in _mapping(read(task, "checks")).items():
         if is_a(values, dict) and "success" in values:
             passed = bool(values["success"])
-            rule = values.get("check_statement")
-            found.append(check_of(name, measured=values.get("result", passed), threshold=rule, passed=passed))
+            # Before 2.0 the operator keeps the verdict only; its words have the row, ('name', value).
+            row = re.search(rf"\('{re.escape(text(name))}', ([^(){{}}]{{1,200}}?)\)", words)
+            measured = _as_number(text(values["result"])) if "result" in values else _as_number(row.group(1)) if row else None
+            found.append(check_of(name, measured=measured, threshold=values.get("check_statement"), passed=passed))
     return found or _none_looked_at(words)
 
 
 def _value_check(task: Any, words: str) -> list[Check]:
-    wanted, tolerance = read(task, "pass_value"), read(task, "tol")
-    threshold = f"= {text(wanted)}" + (f" +- {tolerance:.6g} of it" if is_a(tolerance, float) else "")
+    wanted, tolerance = text(read(task, "pass_value")), read(task, "tol")
+    threshold = f"= {wanted}"
+    if is_a(tolerance, float) and is_a(_as_number(wanted), (int, float)):
+        middle, margin = float(wanted), abs(float(wanted)) * tolerance
+        threshold = f">= {middle - margin:.10g} and <= {middle + margin:.10g}"
     return [check_of("value_check", measured=_result(words), threshold=threshold)]
 
 

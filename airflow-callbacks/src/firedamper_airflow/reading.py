@@ -26,6 +26,8 @@ CAPS = {
 }
 
 MAX_TAGS = 100
+#: More than anything sent: secrets are masked before it is cut, so that none is cut in half and let through.
+MAX_TEXT = 64 * 1024
 
 
 def is_a(value: Any, kinds: Union[type, tuple[type, ...]]) -> bool:
@@ -138,12 +140,14 @@ def cap(value: Any, name: str) -> Optional[str]:
     return found[: CAPS[name]] or None
 
 
-def text(value: Any) -> str:
-    """As text that can be sent: no lone surrogates, whatever ``__str__`` does."""
+def text(value: Any, *, end: bool = False) -> str:
+    """As text that can be sent: no lone surrogates, whatever ``__str__`` does, and no more than ``MAX_TEXT`` of it (its ``end``, where
+    asked for): somebody's message has 10 MB."""
     if value is None:
         return ""
     try:
         found = str.__str__(value) if is_a(value, str) else str(value)
+        found = found[-MAX_TEXT:] if end else found[:MAX_TEXT]
         return found.encode("utf-8", "replace").decode("utf-8")
     except Exception:
         return f"<unprintable {class_name(value).rpartition('.')[2]}>"

@@ -113,7 +113,9 @@ def report_asset(asset: Any, told: Any = None) -> None:
     found = settings.current()
     if not found.ready or not found.send_assets:
         return
-    event = events.from_asset(asset, told)
+    event = events.from_asset(asset if told is None else reading.read(told, "asset"), told)
+    if not any(event["asset"].values()):
+        return
     _dispatch(found, event, goes_on=not (_is_2x() and event["run_id"]))
 
 
