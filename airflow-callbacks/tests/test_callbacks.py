@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import logging
 import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -186,3 +189,97 @@ def test_sending_needs_nothing_but_the_standard_library(configured: Receiver) ->
     )
     assert done.stdout.strip() == ""
     assert len(configured.requests) == 1
+
+
+class Base:
+    """As much of Airflow's BaseNotifier as is called: 2.9-2.11 and 3.x differ in the constructor."""
+
+    def __init__(self, context: Any = None) -> None:
+        self.context = context or {}
+
+    def render_template_fields(self, context: Any, jinja_env: Any = None) -> None:
+        if self.note and "{%" in self.note:  # type: ignore[has-type]
+            raise ValueError("no such template")
+        self.note = self.note and self.note.replace("{{ x }}", str(context.get("x")))
+
+    def __call__(self, context: Any) -> None:
+        self.render_template_fields(context)
+        self.notify(context)  # type: ignore[attr-defined]
+
+    def __await__(self) -> Any:
+        self.render_template_fields(self.context)
+        return self.async_notify(self.context).__await__()  # type: ignore[attr-defined]
+
+
+@pytest.fixture(params=["2.11.2", "3.3.2"])
+def notifier(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    root = ModuleType("airflow")
+    root.__path__ = []
+    root.__version__ = request.param  # type: ignore[attr-defined]
+    home = ModuleType("airflow.sdk" if request.param[0] == "3" else "airflow.notifications.basenotifier")
+    home.BaseNotifier = Base  # type: ignore[attr-defined]
+    parent = ModuleType("airflow.notifications")
+    parent.__path__ = []
+    for module in (root, parent, home):
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+    sys.modules.pop("firedamper_airflow.notifier", None)
+    import firedamper_airflow
+
+    yield firedamper_airflow.FiredamperNotifier
+    sys.modules.pop("firedamper_airflow.notifier", None)
+
+
+def test_a_notifier_on_failure_retry_and_success(configured: Receiver, notifier: Any) -> None:
+    notifier(severity="P1", note="run {{ x }}")({**things.context(), "x": 7})
+    notifier(note="{% broken")(things.context(ti=things.ti(state=things.State.RETRY)))
+    notifier()(things.context(ti=things.ti(state="success")))
+    notifier()(things.context(reason="success"))
+    notifier(incident_type="data_loss")(things.context(reason="task_failure"))
+    assert [(sent["kind"], sent["severity"], sent["incident_type"], sent["note"]) for sent in configured.events] == [
+        ("task_failed", "P1", None, "run 7"),
+        ("task_retry", None, None, "{% broken"),
+        ("run_succeeded", None, None, None),
+        ("run_failed", None, "data_loss", None),
+    ]
+
+
+DEADLINE = {
+    "dag_run": {"dag_id": "orders_etl", "dag_run_id": "manual__1", "state": "running"},
+    "deadline": {"id": "1", "deadline_time": "2026-11-21T04:00:00Z"},
+}
+
+
+def test_a_notifier_in_a_deadline_does_not_hold_the_loop_of_the_triggerer(configured: Receiver, notifier: Any) -> None:
+    async def late() -> None:
+        await notifier(context=dict(DEADLINE), severity="P1")
+
+    configured.mode = "hang"
+    began = time.monotonic()
+    asyncio.run(late())
+    assert time.monotonic() - began < 0.2
+    assert until(lambda: len(configured.events) == 1)
+    (event,) = configured.events
+    assert (event["kind"], event["incident_type"], event["severity"]) == ("report", "freshness_violation", "P1")
+    # 3.2's SyncCallback, in an executor.
+    configured.mode = "ok"
+    notifier()(dict(DEADLINE))
+    assert configured.events[-1]["note"] == "deadline 2026-11-21T04:00:00.000000+00:00 missed"
+
+
+def test_a_deadline_of_nobody_raises_nothing(configured: Receiver, notifier: Any, caplog: pytest.LogCaptureFixture) -> None:
+    async def late(context: Any) -> None:
+        await notifier(context=context)
+
+    for context in (None, {}, {"deadline": None}, {"deadline": {}, "dag_run": {}}):
+        asyncio.run(late(context))
+    assert configured.requests == []
+
+
+def test_the_listener_leaves_out_by_tag_where_tags_are_known(configured: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FIREDAMPER_IGNORE_TAGS", "tier:*")
+    reporter.report_task(things.ti(), None)
+    assert configured.requests == []
+    reporter.report_task(things.ti(task=things.task(dag=things.dag(tags=["x"]))), None)
+    reporter.report_task(things.ti(task=None, task_id="unknown"), None)
+    on_failure_callback(things.context(ti=things.ti(task_id="asked_for")))
+    assert [sent["task_id"] for sent in configured.events] == ["load", "unknown", "asked_for"]
