@@ -187,7 +187,7 @@ export class Scheduler {
         runType: modern ? 'operator_triggered' : 'manual',
         by: 'operator',
         runId: `manual__${run.runId}__${task.taskId}__${task.tryNumber}`,
-        logical: this.#world.options.generation === 2 ? this.#world.now() : null,
+        logical: this.#world.options.generation === 2 ? this.#freeDate(target.dagId, this.#world.now()) : null,
       });
       task.child = { dagId: child.dagId, runId: child.runId };
     }

@@ -1,0 +1,153 @@
+/**
+ * What really happened, kept by the simulator itself: who touched which DAG in which order, what failed, who said yes to what. It also mirrors every
+ * decision that the service committed. The laws are checked against this, never against what the service believes.
+ */
+import type { Decision } from '../../../../src/core/draft.ts';
+import type { Hold, Ownership } from '../../../../src/core/hold.ts';
+import type { Incident } from '../../../../src/core/incident.ts';
+import type { Intent } from '../../../../src/core/intent.ts';
+import type { Repair, Step } from '../../../../src/core/plan.ts';
+import type { HeardSignal } from '../../../../src/core/signal.ts';
+
+export interface Touch {
+  readonly seq: number;
+  readonly at: number;
+  readonly dagId: string;
+  readonly paused: boolean;
+  /** False where the DAG already was so. */
+  readonly changed: boolean;
+  readonly who: string;
+}
+
+export interface Failure {
+  readonly dagId: string;
+  readonly runId: string;
+  readonly taskId: string | null;
+  readonly at: number;
+}
+
+/** A yes as the person gave it: to what they had before their eyes. */
+export interface GivenApproval {
+  readonly repairId: string;
+  readonly digest: string;
+  readonly steps: readonly Step[];
+  readonly at: number;
+  /** Steps that were used up by an effect, by `kind dag what`. */
+  readonly used: Map<string, number>;
+}
+
+/** Who last moved the switch of a DAG, and what everybody wished. */
+export interface SwitchTruth {
+  paused: boolean;
+  /** Who made it paused; null while it is not. */
+  pausedBy: 'us' | 'others' | null;
+  /** Place of our newest pause that had an effect. */
+  ourPauseSeq: number;
+  ourPauseAt: number;
+  touches: Touch[];
+  /** Orders by name of a person of ours to let it go, whoever touched it: place in the order. */
+  forcedSeq: number;
+  /** Place of our last readings of the audit log, of this DAG and of bulk rows. */
+  auditReadSeq: number;
+  /** Place at which the attempt to pause that is under way was claimed. */
+  attemptSeq: number;
+  /** Times when we held it: from our pause to the end of it. */
+  intervals: { from: number; to: number | null; end: 'us' | 'others' | null }[];
+}
+
+export interface Violation {
+  readonly law: string;
+  readonly at: number;
+  readonly text: string;
+}
+
+export class Truth {
+  readonly switches = new Map<string, SwitchTruth>();
+  bulkAuditReadSeq = 0;
+  readonly failures: Failure[] = [];
+  readonly failedDags = new Set<string>();
+  readonly approvals: GivenApproval[] = [];
+  readonly violations: Violation[] = [];
+  /** Dedupe keys of callbacks that were answered 202. */
+  readonly acknowledged = new Set<string>();
+  readonly notices: string[] = [];
+  readonly eventOps = new Map<string, number>();
+  readonly holdSeenAt = new Map<string, number>();
+  // The mirror of what is committed.
+  readonly incidents = new Map<string, Incident>();
+  readonly holds = new Map<string, Hold>();
+  readonly ownerships = new Map<string, Ownership>();
+  readonly repairs = new Map<string, Repair>();
+  readonly intents = new Map<string, Intent>();
+  readonly signals = new Map<string, HeardSignal>();
+  readonly figures = {
+    pauses: 0,
+    unpauses: 0,
+    clears: 0,
+    backfills: 0,
+    triggers: 0,
+    events: 0,
+    crashes: 0,
+    touches: 0,
+    approvals: 0,
+  };
+
+  switchOf(dagId: string): SwitchTruth {
+    const found = this.switches.get(dagId);
+    if (found) return found;
+    const fresh: SwitchTruth = {
+      ...{
+        paused: false,
+        pausedBy: null,
+        ourPauseSeq: 0,
+        ourPauseAt: 0,
+        touches: [],
+        forcedSeq: 0,
+        auditReadSeq: 0,
+        attemptSeq: 0,
+      },
+      intervals: [],
+    };
+    this.switches.set(dagId, fresh);
+    return fresh;
+  }
+
+  /** A person moved the switch in Airflow, or tried to. */
+  touch(t: Omit<Touch, 'changed'>): void {
+    const s = this.switchOf(t.dagId);
+    const changed = s.paused !== t.paused;
+    s.touches.push({ ...t, changed });
+    this.figures.touches++;
+    if (changed && s.pausedBy === 'us') closeInterval(s, t.at, 'others');
+    s.paused = t.paused;
+    if (changed) s.pausedBy = t.paused ? 'others' : null;
+  }
+
+  /** What the people outside want of this DAG: what they said last, or how it was before us. */
+  wish(dagId: string): 'paused' | 'unpaused' | null {
+    const last = this.switchOf(dagId).touches.at(-1);
+    return last === undefined ? null : last.paused ? 'paused' : 'unpaused';
+  }
+
+  fold(d: Decision, at: number): void {
+    for (const i of d.incidents) this.incidents.set(i.id, i);
+    for (const h of d.holds) {
+      if (!this.holdSeenAt.has(h.id)) this.holdSeenAt.set(h.id, at);
+      this.holds.set(h.id, h);
+    }
+    for (const o of d.ownerships) this.ownerships.set(o.dagId, o);
+    for (const r of d.repairs) this.repairs.set(r.id, r);
+    for (const i of d.intents) this.intents.set(i.id, i);
+    for (const s of d.signals) this.signals.set(s.key, s);
+  }
+
+  break(law: string, at: number, text: string): void {
+    // One story breaks a law once; the rest is noise.
+    if (this.violations.length < 20) this.violations.push({ law, at, text });
+  }
+}
+
+export function closeInterval(s: SwitchTruth, at: number, end: 'us' | 'others'): void {
+  const open = s.intervals.at(-1);
+  if (open && open.to === null) Object.assign(open, { to: at, end });
+}
