@@ -15,15 +15,16 @@ import type { Signal } from './core/signal.ts';
 import type { EffectDeps } from './effects/deps.ts';
 import { readMissed } from './effects/planRelease.ts';
 import { createReadBack } from './effects/readBack.ts';
+import { readDifferences } from './effects/restoreDifferences.ts';
 import { createWorker } from './effects/worker.ts';
 import { notFound } from './errors.ts';
 import { describeHealth, previewRelease } from './health.ts';
-import type { Log } from './http/deps.ts';
+import type { Log, RestoreView } from './http/deps.ts';
 import { createHttpServer } from './http/server.ts';
 import { createCallbackIntake } from './intake/callbacks.ts';
 import { createPoller, type PollerState } from './intake/poller.ts';
 import { createMetrics } from './metrics.ts';
-import { createResponder } from './respond.ts';
+import { createResponder, type Responder } from './respond.ts';
 import { openStore, type Store } from './store/store.ts';
 import { createWorld, type WorldCache } from './world.ts';
 
@@ -56,9 +57,8 @@ export async function startApp(options: AppOptions): Promise<App> {
   let closing = false;
   const onError = (error: unknown, what: string) => log.error({ err: describeError(error) }, what);
 
-  const store = await openStore(config.database);
-  const interrupted = await store.markInterrupted();
-  if (interrupted > 0) log.warn({ interrupted }, 'acts were cut off by the last stop; each is settled by reading Airflow first');
+  const store = await openStore(config.database, new Date(now()).toISOString());
+  await markInterrupted(store, log);
   const world = await recallWorld(store, config, now);
   const clients = makeClients(options);
 
@@ -96,15 +96,14 @@ export async function startApp(options: AppOptions): Promise<App> {
       return view && previewRelease(id, view.holds, await readMissed(effects, await store.snapshot(), id));
     },
     gate: async (airflow, dagId) => (world.hasRead(airflow) ? gate(await store.snapshot(), world, { airflow, dagId }) : null),
-    health: async () => describeHealth(config, options.version, pollerStates, world, closing),
+    health: async () => describeHealth(config, options.version, pollerStates, world, closing, await store.restored()),
+    restored: async () => describeRestore(store, [...clients.values()]),
     metrics: createMetrics(store.read, pollerStates, now),
   });
   const url = await listen(http.server, config).catch((error: unknown) => store.close().then(() => Promise.reject(error)));
-  const retention = cron.schedule('17 3 * * *', () => forgetOld(store, now).catch((e: unknown) => onError(e, 'retention')), {
-    timezone: 'UTC',
-    noOverlap: true,
-  });
+  const upkeep = startUpkeep(store, config, now, onError);
 
+  await settleRestore(store, responder, log);
   // What the last stop left is settled before anything new: unknown acts first read Airflow, stored callbacks go through respond.
   worker.wake();
   intake.wake();
@@ -112,7 +111,7 @@ export async function startApp(options: AppOptions): Promise<App> {
 
   const close = async () => {
     closing = true;
-    await retention.destroy();
+    await upkeep.stop();
     await http.close();
     await Promise.all([...pollers.values()].map((p) => p.stop()));
     await worker.stop();
@@ -160,6 +159,34 @@ function completer({ policy }: Config, clients: ReadonlyMap<string, AirflowClien
   };
 }
 
+async function markInterrupted(store: Store, log: Log): Promise<void> {
+  const interrupted = await store.markInterrupted();
+  if (interrupted > 0) log.warn({ interrupted }, 'acts were cut off by the last stop; each is settled by reading Airflow first');
+}
+
+/** A file that is not what ran here last: everything in it that would change Airflow becomes a question first. */
+async function settleRestore(store: Store, responder: Responder, log: Log): Promise<void> {
+  const restored = await store.restored();
+  if (restored === null) return;
+  const about = { because: restored.because, knowsUntil: restored.knowsUntil };
+  log.warn(
+    about,
+    'the database is a restored one: nothing is changed in Airflow until an admin confirms (restore --differences, --confirm)',
+  );
+  if (restored.fileSaid !== null) return;
+  const { dags } = await store.loadFacts();
+  const paused = [...dags].flatMap(([airflow, all]) => all.filter((d) => d.paused).map((d) => ({ airflow, dagId: d.dagId })));
+  await responder.respond({ type: 'restored', paused });
+}
+
+async function describeRestore(store: Store, clients: readonly AirflowClient[]): Promise<RestoreView | null> {
+  const restored = await store.restored();
+  if (restored === null) return null;
+  const state = await store.snapshot();
+  const differences = (await Promise.all(clients.map((c) => readDifferences(c, restored, state)))).flat();
+  return { at: restored.at, because: restored.because, knowsUntil: restored.knowsUntil, differences };
+}
+
 function makeClients({ config, log, makeClient }: AppOptions): ReadonlyMap<string, AirflowClient> {
   return new Map(
     config.airflows.map((a) => {
@@ -197,11 +224,32 @@ async function inTime(close: () => Promise<void>): Promise<void> {
   clearTimeout(hard);
 }
 
-/** Callbacks are kept longer than any sender's spool, so that a late repeat is still a duplicate. */
-const KEEP_CALLBACKS_MS = 30 * 86_400_000;
 const AT_ONCE = 500;
+const LOOK_AT_WAL_MS = 30_000;
 
-async function forgetOld(store: Store, now: () => number): Promise<void> {
-  const before = new Date(now() - KEEP_CALLBACKS_MS).toISOString();
-  while ((await store.forgetCallbacks(before, AT_ONCE)) === AT_ONCE);
+/** What keeps the file from growing for ever: old rows go by small transactions at night, a log that has grown is cut. */
+function startUpkeep(store: Store, { retention }: Config, now: () => number, onError: (error: unknown, what: string) => void) {
+  const before = (ms: number) => new Date(now() - ms).toISOString();
+  const forgetOld = async () => {
+    while ((await store.forgetCallbacks(before(retention.callbacksMs), AT_ONCE)) === AT_ONCE);
+    while ((await store.forgetIncidents(before(retention.incidentsMs), AT_ONCE)) > 0);
+  };
+  const nightly = cron.schedule('17 3 * * *', () => forgetOld().catch((e: unknown) => onError(e, 'retention')), {
+    timezone: 'UTC',
+    noOverlap: true,
+  });
+  const wal = setInterval(() => {
+    try {
+      store.guardWal();
+    } catch (error) {
+      onError(error, 'the write-ahead log');
+    }
+  }, LOOK_AT_WAL_MS);
+  wal.unref();
+  return {
+    stop: async () => {
+      clearInterval(wal);
+      await nightly.destroy();
+    },
+  };
 }

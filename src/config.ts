@@ -58,6 +58,8 @@ export interface Config {
   readonly policy: Policy;
   readonly edges: readonly LineageEdge[];
   readonly channels: readonly ChannelConfig[];
+  /** How long rows are kept that nothing needs any more. */
+  readonly retention: { readonly callbacksMs: number; readonly incidentsMs: number };
   readonly intake: { readonly maxBodyBytes: number; readonly ratePerMinute: number; readonly toleranceMs: number };
 }
 

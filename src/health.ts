@@ -2,6 +2,7 @@ import type { Config } from './config.ts';
 import type { MissedFacts } from './core/events.ts';
 import type { Hold } from './core/hold.ts';
 import { sentence } from './core/reason.ts';
+import type { Restored } from './core/restore.ts';
 import type { Health, ReleasePreview } from './http/deps.ts';
 import type { PollerState } from './intake/poller.ts';
 import type { WorldCache } from './world.ts';
@@ -13,6 +14,7 @@ export function describeHealth(
   pollers: ReadonlyMap<string, () => PollerState>,
   world: WorldCache,
   closing: boolean,
+  restored: Restored | null,
 ): Health {
   const airflows = config.airflows.map(({ id }) => {
     const state = pollers.get(id)?.();
@@ -20,7 +22,11 @@ export function describeHealth(
     const [verdict, detail] = judge(state, gaps);
     return { id, version: state?.version ?? null, state: verdict, detail, lastPollAt: state?.lastPollAt ?? null, gaps };
   });
-  return { ready: !closing, reasons: closing ? ['shutting down'] : [], version, mode: config.policy.mode, airflows };
+  // A restored file does not make it unready: callbacks must still come in.
+  const observing = restored
+    ? [`the database was restored (${restored.because}): nothing is changed in Airflow until an admin confirms`]
+    : [];
+  return { ready: !closing, reasons: closing ? ['shutting down'] : observing, version, mode: config.policy.mode, airflows };
 }
 
 function judge(state: PollerState | undefined, gaps: readonly string[]): ['ok' | 'degraded' | 'unreachable' | 'unknown', string] {

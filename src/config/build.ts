@@ -18,6 +18,7 @@ export function buildConfig(tree: Group, folder: string): Config {
     policy: policyOf(tree, channels),
     edges: tree.list('lineage.edges[]').map(edgeOf),
     channels,
+    retention: { callbacksMs: tree.need('retention.callbacks'), incidentsMs: tree.need('retention.incidents') },
     intake: {
       maxBodyBytes: tree.need('intake.max_body'),
       ratePerMinute: tree.need('intake.rate_per_minute'),

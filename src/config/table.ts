@@ -274,6 +274,18 @@ export const TABLE = {
   'intake.max_body': key(bytes(1024, 16 * 1024 * 1024), '256KiB', 'Larger bodies are answered with 413.'),
   'intake.rate_per_minute': key(number(1, 1_000_000), '6000', 'More requests than this from one sender are answered with 429.'),
   'intake.tolerance': key(duration('1s', '1h'), '300s', 'How far the time in a signature may be from ours, either way.'),
+
+  retention: section('How long what is over is kept; deleted at night, a little at a time.'),
+  'retention.callbacks': key(
+    duration('7d', '3650d'),
+    '30d',
+    'Callbacks as they came; longer than any sender keeps them for another try, so that a late repeat is still known.',
+  ),
+  'retention.incidents': key(
+    duration('30d', '3650d'),
+    '395d',
+    'Incidents that are over, with their signals, holds and repairs; their history (who did what, when and why) stays.',
+  ),
 } as const satisfies Record<string, KeyRow<unknown> | SectionRow>;
 
 export type Path = keyof typeof TABLE;

@@ -14,6 +14,7 @@ import { act } from './people.ts';
 import { reason } from './reason.ts';
 import { delivered, deliveryRefused, release, settleMonitoring, settleRelease } from './release.ts';
 import { planFailed, planned, planWaits, repairTick, stepRefused, stepSent } from './repair.ts';
+import { takeBack } from './restore.ts';
 import { nextAttempt, notYet } from './retry.ts';
 
 /** Decides a list of events one after the other, as one evaluation with one `now`. */
@@ -35,6 +36,8 @@ function decideOne(draft: Draft, event: DomainEvent): void {
       return conclude(draft, event.intentId, event.outcome);
     case 'lineage_changed':
       return relook(draft, event.airflow);
+    case 'restored':
+      return takeBack(draft, event.paused);
     case 'tick':
       return tick(draft);
     default:

@@ -12,6 +12,7 @@ import { isHolding } from './lifecycle.ts';
 import type { Repair } from './plan.ts';
 import type { NotifyEvent, Policy } from './policy.ts';
 import type { Reason } from './reason.ts';
+import type { Restored } from './restore.ts';
 import type { HeardSignal } from './signal.ts';
 import { type Actor, type TimelineEntry, US } from './timeline.ts';
 
@@ -27,6 +28,8 @@ export interface State {
   readonly knownSignals: ReadonlySet<string>;
   /** Last number given out per kind of id. */
   readonly counters: Readonly<Record<string, number>>;
+  /** While the file is a restored one that nobody has confirmed. */
+  readonly restored?: Restored | null;
 }
 
 export const EMPTY_STATE: State = {
@@ -58,6 +61,8 @@ export interface Decision {
   readonly signals: readonly HeardSignal[];
   readonly timeline: readonly TimelineEntry[];
   readonly counters: Readonly<Record<string, number>>;
+  /** Left out: unchanged. */
+  readonly restored?: Restored | null;
   readonly answer: Answer;
 }
 
@@ -103,6 +108,8 @@ export class Draft {
   readonly #signals: HeardSignal[] = [];
   readonly #timeline: TimelineEntry[] = [];
   readonly #counters: Record<string, number>;
+  #restored: Restored | null;
+  #restoredChanged = false;
   #answer: Answer = { incidentId: null, repairId: null, holdId: null, note: null };
 
   constructor(state: State, context: Context) {
@@ -114,6 +121,7 @@ export class Draft {
     this.#repairs = new Table(state.repairs, (r) => r.id);
     this.#intents = new Table(state.intents, (i) => i.id);
     this.#counters = { ...state.counters };
+    this.#restored = state.restored ?? null;
   }
 
   get now(): Instant {
@@ -123,6 +131,17 @@ export class Draft {
     return this.context.policy;
   }
 
+  get restored(): Restored | null {
+    return this.#restored;
+  }
+  putRestored(restored: Restored | null): void {
+    this.#restored = restored;
+    this.#restoredChanged = true;
+  }
+
+  leaveOutNumbers(count: number): void {
+    for (const kind of Object.keys(this.#counters)) this.#counters[kind] = (this.#counters[kind] ?? 0) + count;
+  }
   nextId(kind: 'inc' | 'hold' | 'rep' | 'int' | 'sig'): string {
     const n = (this.#counters[kind] ?? 0) + 1;
     this.#counters[kind] = n;
@@ -260,6 +279,7 @@ export class Draft {
       signals: this.#signals,
       timeline: this.#timeline,
       counters: this.#counters,
+      ...(this.#restoredChanged ? { restored: this.#restored } : {}),
       answer: this.#answer,
     };
   }

@@ -1,4 +1,4 @@
-import type { DagDetails, DagFacts, Instant, LineageEdge, LineageGap, RunFacts, TaskFacts, TaskGraph } from './facts.ts';
+import type { DagDetails, DagFacts, DagRef, Instant, LineageEdge, LineageGap, RunFacts, TaskFacts, TaskGraph } from './facts.ts';
 import type { IncidentType } from './incident.ts';
 import type { DeliveryOrder } from './intent.ts';
 import type { Step } from './plan.ts';
@@ -14,6 +14,8 @@ export type DomainEvent =
   | { readonly type: 'person'; readonly actor: Person; readonly act: PersonAct }
   /** Links were learnt or lost: whom an open incident reaches is looked at again. */
   | { readonly type: 'lineage_changed'; readonly airflow: string }
+  /** The file was found to be a restored one; `paused`: what it had last read as paused. */
+  | { readonly type: 'restored'; readonly paused: readonly DagRef[] }
   /** Time has passed: expiries, reviews, ends of monitoring. */
   | { readonly type: 'tick' };
 
@@ -22,7 +24,8 @@ export type Outcome =
   | { readonly result: 'done'; readonly facts: OutcomeFacts }
   /** Certainly not done; `retry` says whether trying again makes sense. */
   | { readonly result: 'failed'; readonly error: string; readonly retry: boolean }
-  | { readonly result: 'unknown'; readonly error: string }
+  /** `unread`: a look for an earlier attempt's effect failed too, so nothing new is known. */
+  | { readonly result: 'unknown'; readonly error: string; readonly unread?: true }
   /** Certainly not done and nothing is wrong: Airflow is not there yet. Asked again soon, without an end and without counting as an attempt. */
   | { readonly result: 'not_yet'; readonly why: string };
 
@@ -54,6 +57,8 @@ export type PauseFound =
   /** Read back as paused after our PATCH (or, settled after a crash, with our mark in the audit log). */
   | { readonly was: 'paused_by_us'; readonly settled: boolean }
   | { readonly was: 'already_paused'; readonly settled: boolean }
+  /** Our pause arrived, and a person undid it before we could read it back. */
+  | { readonly was: 'taken_over'; readonly who: string }
   /** Paused after a crash, and the audit log cannot tell by whom. */
   | { readonly was: 'paused_by_unknown' }
   /** Nothing was sent: every hold had ended before another attempt. */
@@ -145,7 +150,9 @@ export type PersonAct =
     }
   | { readonly kind: 'approve'; readonly repairId: string; readonly digest: string; readonly comment: string | null }
   | { readonly kind: 'reject'; readonly repairId: string; readonly comment: string }
-  | { readonly kind: 'cancel'; readonly repairId: string; readonly comment: string };
+  | { readonly kind: 'cancel'; readonly repairId: string; readonly comment: string }
+  /** After a restore: somebody has looked at what differs, and the service may act again. Admin. */
+  | { readonly kind: 'confirm_restore'; readonly comment: string };
 
 /** What the caller of `respond` is told; a refused act throws a FiredamperError instead and changes nothing. */
 export interface Answer {

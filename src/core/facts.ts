@@ -13,6 +13,14 @@ export interface DagRef {
   readonly dagId: string;
 }
 
+/** One thing in which a restored database and Airflow do not agree, in words. */
+export interface Difference {
+  readonly airflow: string;
+  /** null where it concerns the whole Airflow. */
+  readonly dagId: string | null;
+  readonly text: string;
+}
+
 /** What `GET /dags` says of one DAG. Airflow 2.9-3.3. */
 export interface DagFacts {
   readonly dagId: string;

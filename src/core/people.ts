@@ -11,12 +11,14 @@ import { letGo } from './ownership.ts';
 import { reason } from './reason.ts';
 import { settleRelease, startRelease } from './release.ts';
 import { approve, endByPerson, propose } from './repair.ts';
+import { confirmRestore, refuseWhileObserving } from './restore.ts';
 import { activeRepair, setStatus, stamp } from './status.ts';
 import type { Actor } from './timeline.ts';
 import { verifyByPerson } from './verification.ts';
 
 export function act(draft: Draft, person: Person, a: PersonAct): void {
   const who: Actor = { kind: 'person', name: person.name };
+  refuseWhileObserving(draft, a);
   switch (a.kind) {
     case 'acknowledge':
       requireRole(person, 'responder');
@@ -51,6 +53,8 @@ export function act(draft: Draft, person: Person, a: PersonAct): void {
       requireRole(person, 'approver');
       endByPerson(draft, a.repairId, person, a.kind === 'reject' ? 'rejected' : 'cancelled', a.comment);
       return draft.answerWith({ repairId: a.repairId, incidentId: draft.repair(a.repairId)?.incidentId ?? null });
+    case 'confirm_restore':
+      return confirmRestore(draft, person, a.comment);
     default:
       a satisfies never;
   }

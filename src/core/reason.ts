@@ -107,6 +107,9 @@ export const REASONS = {
   failed_after_release: 'its run {run} after the release failed: that is an incident of its own',
   not_seen_after_release: 'no run was seen within the watch time after the release',
   resolved: 'every held DAG was released and has what it missed',
+  // restore
+  restored: 'the database is not the one that ran here last ({because}); it knows what happened until {until}: observing only',
+  restore_confirmed: 'a person looked at what differs and confirmed: acting again after observing since {since}',
   // notices
   told: 'told by {channel}',
   not_told: 'could not be told by {channel}: {error}',

@@ -1,12 +1,151 @@
-import type { Instant } from './facts.ts';
+/**
+ * After a restore the database is older than Airflow: what it takes for under way may be done, what it takes for held may be let go. So
+ * everything that would change Airflow is taken back to a question, and a person looks at what differs before anything is done again.
+ */
+import { conflict, invalid } from '../errors.ts';
+import { requireRole } from './approval.ts';
+import { type Draft, dagKey } from './draft.ts';
+import type { Person, PersonAct } from './events.ts';
+import type { DagRef, Instant } from './facts.ts';
+import { CHANGES_OUTSIDE, type Intent } from './intent.ts';
+import { isActiveRepair, isOver } from './lifecycle.ts';
+import { letGo } from './ownership.ts';
+import { reason } from './reason.ts';
+import { settleRelease } from './release.ts';
+import { setRepair, setStatus } from './status.ts';
 
-/** The database is older than Airflow: nothing is changed outside from it until a person has looked at what differs. */
 export interface Restored {
   readonly at: Instant;
   /** How it was noticed, in words. */
   readonly because: string;
   /** The last moment of which the file knows anything; null where it knows nothing. */
   readonly knowsUntil: Instant | null;
-  /** True once everything in it that may have gone on meanwhile was taken back to a question. */
-  readonly settled: boolean;
+  /** What the file said when it came back; null until everything in it that may have gone on meanwhile was taken back to a question. */
+  readonly fileSaid: FileSaid | null;
+}
+
+/** Observing changes the rows themselves; what the file said is kept for the person who has to judge. */
+export interface FileSaid {
+  readonly paused: readonly DagRef[];
+  readonly owned: readonly (DagRef & { readonly state: string })[];
+  readonly runs: readonly (DagRef & { readonly runId: string; readonly state: string; readonly incidentId: string })[];
+  /** What was under way, in words. */
+  readonly underWay: readonly (DagRef & { readonly text: string })[];
+  /** DAGs that were ours without a doubt, and are again once a person has confirmed. */
+  readonly doubted: readonly string[];
+}
+
+/** Numbers that may have been given out after the backup are not given out again: people hold links and tickets with them. */
+const NUMBERS_LEFT_OUT = 1_000;
+
+const isOpen = (i: Intent): boolean => i.state === 'planned' || i.state === 'sending' || i.state === 'unknown';
+const changesAirflow = (i: Intent): boolean => CHANGES_OUTSIDE[i.act.kind] && i.act.kind !== 'send_notice';
+
+/** Once, at the first start on a restored file. */
+export function takeBack(draft: Draft, paused: readonly DagRef[]): void {
+  const restored = draft.restored;
+  if (restored === null || restored.fileSaid !== null) return;
+  const fileSaid = whatTheFileSays(draft, paused);
+  draft.leaveOutNumbers(NUMBERS_LEFT_OUT);
+  const why = reason('restored', { because: restored.because, until: restored.knowsUntil ?? '?' });
+  draft.tell(null, 'restore.noticed', null, why);
+  for (const i of draft.incidents().filter((x) => !isOver(x.status))) draft.tell(i.id, 'restore.noticed', i.dagId, why);
+  // A yes was for what Airflow would have run then; what of it has run since is not in the file.
+  for (const r of draft.repairs().filter((x) => isActiveRepair(x.state))) {
+    const steps = r.steps.map((s) => (s.state === 'waiting' ? { ...s, state: 'skipped' as const, reason: why } : s));
+    setRepair(draft, r, r.state === 'running' ? 'cancelled' : 'lapsed', why, { steps });
+    if (draft.incident(r.incidentId).status === 'repairing') setStatus(draft, r.incidentId, 'contained', why);
+  }
+  for (const intent of draft.intents().filter(isOpen)) takeBackIntent(draft, intent);
+  for (const h of draft.holds().filter((x) => x.state === 'release_intended')) draft.putHold({ ...h, state: 'held' });
+  for (const own of draft.ownerships()) {
+    if (own.state === 'resume_intended') draft.putOwnership({ ...own, state: 'ours', uncertain: true });
+    else if (own.state === 'ours') draft.putOwnership({ ...own, uncertain: true });
+  }
+  draft.putRestored({ ...restored, fileSaid });
+}
+
+function whatTheFileSays(draft: Draft, paused: readonly DagRef[]): FileSaid {
+  const owned = draft.ownerships().filter((o) => o.state !== 'none');
+  const live = draft.incidents().filter((i) => !isOver(i.status));
+  const open = draft.intents().filter((i) => isOpen(i) && changesAirflow(i));
+  return {
+    paused,
+    owned: owned.map(({ airflow, dagId, state }) => ({ airflow, dagId, state })),
+    runs: live.flatMap((i) =>
+      i.runs.map((r) => ({ airflow: i.airflow, dagId: r.dagId, runId: r.runId, state: r.state, incidentId: i.id })),
+    ),
+    underWay: open.flatMap((i) => underWay(draft, i)),
+    doubted: owned.filter((o) => (o.state === 'ours' || o.state === 'resume_intended') && !o.uncertain).map(dagKey),
+  };
+}
+
+function underWay(draft: Draft, { act }: Intent): FileSaid['underWay'][number][] {
+  switch (act.kind) {
+    case 'pause_dag':
+      return [{ ...act, text: 'a pause was being sent' }];
+    case 'unpause_dag':
+      return [{ ...act, text: 'an unpause was being sent' }];
+    case 'repair_step': {
+      const step = draft.repair(act.repairId)?.steps.find((s) => s.n === act.step);
+      return step
+        ? [{ airflow: act.airflow, dagId: step.dagId, text: `step ${act.step} of ${act.repairId} was being started` }]
+        : [];
+    }
+    case 'deliver': {
+      const dagIds = act.delivery.how === 'event' ? act.delivery.dagIds : [act.delivery.dagId];
+      return dagIds.map((dagId) => ({
+        airflow: act.airflow,
+        dagId,
+        text: `what it missed was being delivered for ${act.incidentId}`,
+      }));
+    }
+    default:
+      return [];
+  }
+}
+
+/** A pause and a delivery can be recognised in Airflow, so they are settled by reading; the rest is dropped, and decided anew if it is still wanted. */
+function takeBackIntent(draft: Draft, intent: Intent): void {
+  const { kind } = intent.act;
+  if (kind === 'survey' || kind === 'plan_release') return;
+  if (kind === 'pause_dag' || kind === 'deliver') draft.putIntent({ ...intent, state: 'unknown' });
+  else draft.putIntent({ ...intent, state: 'failed', lastError: 'dropped: the database was restored from an earlier time' });
+}
+
+/** What only makes sense for somebody who may act. */
+const WANTS_HANDS: ReadonlySet<PersonAct['kind']> = new Set(['approve', 'release', 'release_hold']);
+
+export function refuseWhileObserving(draft: Draft, act: PersonAct): void {
+  if (draft.restored !== null && WANTS_HANDS.has(act.kind))
+    throw conflict(
+      'the database was restored from an earlier time and nothing is changed in Airflow: an admin looks at what differs and confirms first',
+      {
+        restored_at: draft.restored.at,
+      },
+    );
+}
+
+/** From here on the service acts again. What was decided while it observed is looked at in Airflow before it is done. */
+export function confirmRestore(draft: Draft, person: Person, comment: string): void {
+  requireRole(person, 'admin');
+  const restored = draft.restored;
+  if (restored === null) throw conflict('there is nothing to confirm: the database is not a restored one, or it was confirmed');
+  if (comment.trim() === '') throw invalid('a reason is needed');
+  const who = { kind: 'person', name: person.name } as const;
+  draft.putRestored(null);
+  const why = reason('restore_confirmed', { since: restored.at });
+  draft.tell(null, 'restore.confirmed', null, why, who, comment);
+  for (const intent of draft.intents()) {
+    if (changesAirflow(intent) && intent.state === 'planned') draft.putIntent({ ...intent, state: 'unknown', dueAt: draft.now });
+  }
+  const doubted = new Set(restored.fileSaid?.doubted ?? []);
+  for (const own of draft.ownerships())
+    if (own.state === 'ours' && doubted.has(dagKey(own))) draft.putOwnership({ ...own, uncertain: false });
+  for (const i of draft.incidents()) {
+    if (!isOver(i.status)) draft.tell(i.id, 'restore.confirmed', i.dagId, why, who, comment);
+    if (!i.releasing) continue;
+    for (const h of draft.holdsOf(i.id).filter((x) => x.releasedAt === null)) letGo(draft, h, i.statusReason);
+    settleRelease(draft, i.id);
+  }
 }

@@ -45,6 +45,9 @@ export const RULES: readonly (readonly [Method, string, Need])[] = [
 
   ['get', '/v1/dags/:airflow/:dag_id', 'viewer'],
 
+  ['get', '/v1/restore', 'viewer'],
+  ['post', '/v1/restore/confirm', 'admin'],
+
   ['get', '/healthz', 'anyone'],
   ['get', '/readyz', 'anyone'],
   ['get', '/metrics', 'viewer'],
@@ -70,6 +73,8 @@ export const RULES: readonly (readonly [Method, string, Need])[] = [
   ['get', '/dags', 'viewer'],
   ['get', '/dags/:airflow/:dag_id', 'viewer'],
   ['get', '/quarantine', 'viewer'],
+  ['get', '/restore', 'viewer'],
+  ['post', '/restore/confirm', 'admin'],
   ['get', '/report', 'viewer'],
   ['post', '/report', 'responder'],
 ];

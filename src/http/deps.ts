@@ -1,6 +1,6 @@
 import type { Config } from '../config.ts';
 import type { Answer, Person, PersonAct } from '../core/events.ts';
-import type { Instant } from '../core/facts.ts';
+import type { Difference, Instant } from '../core/facts.ts';
 import type { GateAnswer } from '../core/gate.ts';
 import type { ReadModels } from '../store/readModels.ts';
 
@@ -16,6 +16,8 @@ export interface HttpDeps {
   releasePreview(incidentId: string): Promise<ReleasePreview | null>;
   /** Whether an open incident covers what this DAG reads. null: this Airflow has not been read yet. */
   gate(airflow: string, dagId: string): Promise<GateAnswer | null>;
+  /** What differs between a restored database and Airflow, read now; null while there is nothing to confirm. */
+  restored(): Promise<RestoreView | null>;
   health(): Promise<Health>;
   /** Prometheus text. */
   metrics(): Promise<string>;
@@ -55,6 +57,13 @@ export interface ReleasePreview {
     readonly startsByItself: number;
     readonly compensation: string;
   }[];
+}
+
+export interface RestoreView {
+  readonly at: Instant;
+  readonly because: string;
+  readonly knowsUntil: Instant | null;
+  readonly differences: readonly Difference[];
 }
 
 export interface Health {

@@ -26,6 +26,7 @@ import { incidentAct } from './incidents.ts';
 import { type Failure, ProblemError, toFailure } from './problem.ts';
 import { repairAct } from './repairs.ts';
 import { reportPages } from './report.ts';
+import { restorePages } from './restore.ts';
 import type { Flash, Sessions } from './sessions.ts';
 
 /** Named limits of the pages. A token has 256 random bits; the limit is against noise, not the only thing against guessing. */
@@ -49,6 +50,7 @@ export function pageRoutes(app: Express, deps: HttpDeps, sessions: Sessions, tok
   otherPages(app, deps, show);
   actForms(app, deps, sessions, show);
   reportPages(app, { deps, sessions, form, show });
+  restorePages(app, { deps, sessions, form, show });
 }
 
 export type Show = (req: Request, res: Response, at: Shell['at'], page: Page, flash?: Shell['flash']) => Promise<void>;
@@ -202,6 +204,7 @@ const DONE: Readonly<Record<PersonAct['kind'], string>> = {
   cancel: 'The repair is cancelled.',
   edit: 'Changed.',
   declare: 'Declared.',
+  confirm_restore: 'Confirmed. Firedamper acts again.',
 };
 
 function actForms(app: Express, deps: HttpDeps, sessions: Sessions, show: Show): void {

@@ -12,6 +12,7 @@ import { incidentRoutes } from './incidents.ts';
 import { errorPage, pageRoutes } from './pages.ts';
 import { errorHandler, ProblemError } from './problem.ts';
 import { repairRoutes } from './repairs.ts';
+import { restoreRoutes } from './restore.ts';
 import { Sessions } from './sessions.ts';
 import { signalRoutes } from './signals.ts';
 import { signingKeys } from './signature.ts';
@@ -61,6 +62,7 @@ export function createHttpServer(deps: HttpDeps): HttpServer {
   holdRoutes(app, deps);
   repairRoutes(app, deps);
   dagRoutes(app, deps);
+  restoreRoutes(app, deps);
   healthRoutes(app, deps);
   pageRoutes(app, deps, sessions, tokens);
   app.use(() => {

@@ -5,6 +5,7 @@ import type { Incident } from '../core/incident.ts';
 import type { Intent } from '../core/intent.ts';
 import { isOver } from '../core/lifecycle.ts';
 import type { Repair } from '../core/plan.ts';
+import type { Restored } from '../core/restore.ts';
 import type { HeardSignal } from '../core/signal.ts';
 import type { TimelineEntry } from '../core/timeline.ts';
 import type { Tables } from './tables.ts';
@@ -135,6 +136,9 @@ export const intentFromRow = (r: Selectable<Tables['intents']>): Intent => ({
   dueAt: r.due_at,
   lastError: r.last_error,
 });
+
+export const restoredFromRow = (r: Pick<Selectable<Tables['service']>, 'restored'> | undefined): Restored | null =>
+  r?.restored ? (JSON.parse(r.restored) as Restored) : null;
 
 export const signalToRow = (s: HeardSignal): Insertable<Tables['signals']> => ({
   id: s.id,

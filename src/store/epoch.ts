@@ -50,7 +50,7 @@ function strange(row: ServiceRow, witness: Witness | null): string | null {
 
 /** Observe only from now on. What was marked before and never confirmed stays as it was, and is looked at anew. */
 export function markRestored(db: Database.Database, at: string, because: string): void {
-  const mark: Restored = { at, because, knowsUntil: knowsUntil(db), settled: false };
+  const mark: Restored = { at, because, knowsUntil: knowsUntil(db), fileSaid: null };
   db.prepare('update service set copied_at = null, restored = ?').run(JSON.stringify(mark));
 }
 

@@ -28,6 +28,7 @@ export async function loadState(db: Db, events: readonly DomainEvent[], reopenSi
     .orderBy('n')
     .execute();
   const counterRows = await db.selectFrom('counters').selectAll().execute();
+  const serviceRow = await db.selectFrom('service').select('restored').executeTakeFirst();
   const keys = events.flatMap((e) => (e.type === 'signal' ? [e.signal.key] : []));
   const keyRows = keys.length === 0 ? [] : await db.selectFrom('signals').select('key').where('key', 'in', keys).execute();
   return {
@@ -38,6 +39,7 @@ export async function loadState(db: Db, events: readonly DomainEvent[], reopenSi
     intents: intentRows.map(codec.intentFromRow),
     knownSignals: new Set(keyRows.map((r) => r.key)),
     counters: Object.fromEntries(counterRows.map((r) => [r.kind, r.n])),
+    restored: codec.restoredFromRow(serviceRow),
   };
 }
 
@@ -102,6 +104,10 @@ export async function saveDecision(db: Db, decision: Decision): Promise<void> {
       .execute();
   }
   for (const row of decision.timeline.map(codec.entryToRow)) await db.insertInto('timeline').values(row).execute();
+  if (decision.restored !== undefined) {
+    const restored = decision.restored === null ? null : JSON.stringify(decision.restored);
+    await db.updateTable('service').set({ restored }).execute();
+  }
   for (const [kind, n] of Object.entries(decision.counters)) {
     await db
       .insertInto('counters')

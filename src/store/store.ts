@@ -15,6 +15,7 @@ import { createInbox, type Inbox } from './inbox.ts';
 import { createPollMemory, type PollMemory } from './pollMemory.ts';
 import { createReadModels } from './queries.ts';
 import type { ReadModels } from './readModels.ts';
+import { forgetCallbacks, forgetIncidents } from './retention.ts';
 import { loadState, saveDecision } from './state.ts';
 import type { Tables } from './tables.ts';
 
@@ -39,6 +40,8 @@ export interface Store extends PollMemory {
   markInterrupted(): Promise<number>;
   /** Snapshot of everything live, for watch lists and effects. */
   snapshot(): Promise<State>;
+  /** Deletes incidents that ended before this with all that hangs on them, and acts of that time; at most `limit` rows, 0 when none is left. */
+  forgetIncidents(before: Instant, limit: number): Promise<number>;
   readonly inbox: Inbox;
   /** Deletes callbacks that went through respond and are older than this, at most `limit` in one transaction; answers how many. */
   forgetCallbacks(before: Instant, limit: number): Promise<number>;
@@ -98,19 +101,9 @@ export async function openStore(path: string, now: Instant = new Date().toISOStr
     snapshot: () => transaction((trx) => loadState(trx, [], '9999')),
     inbox: createInbox(transaction),
     ...createPollMemory(transaction, read),
-    forgetCallbacks: (before, limit) =>
-      transaction(async (trx) => {
-        const old = trx
-          .selectFrom('inbox')
-          .select('n')
-          .where('done', '=', 1)
-          .where('received_at', '<', before)
-          .orderBy('n')
-          .limit(limit);
-        const result = await trx.deleteFrom('inbox').where('n', 'in', old).executeTakeFirst();
-        return Number(result.numDeletedRows);
-      }),
-    restored: async () => restoredFrom(await read.selectFrom('service').select('restored').executeTakeFirst()),
+    forgetCallbacks: (before, limit) => transaction((trx) => forgetCallbacks(trx, before, limit)),
+    forgetIncidents: (before, limit) => transaction((trx) => forgetIncidents(trx, before, limit)),
+    restored: async () => codec.restoredFromRow(await read.selectFrom('service').select('restored').executeTakeFirst()),
     guardWal,
     read: createReadModels(read),
     close: async () => {
@@ -133,16 +126,13 @@ const CLAIM_WINDOW = 1_000;
 /** Left alone while we only observe. People are told all the same. */
 const CHANGES_AIRFLOW = (Object.keys(CHANGES_OUTSIDE) as IntentKind[]).filter((k) => CHANGES_OUTSIDE[k] && k !== 'send_notice');
 
-const restoredFrom = (row: { restored: string | null } | undefined): Restored | null =>
-  row?.restored ? (JSON.parse(row.restored) as Restored) : null;
-
 async function claim(
   trx: Transaction<Tables>,
   now: Instant,
   lanes: readonly ClaimLane[],
   underWay: ReadonlySet<string>,
 ): Promise<{ claimed: Claimed[]; nextDue: Instant | null }> {
-  const observing = restoredFrom(await trx.selectFrom('service').select('restored').executeTakeFirst()) !== null;
+  const observing = codec.restoredFromRow(await trx.selectFrom('service').select('restored').executeTakeFirst()) !== null;
   const all = await trx
     .selectFrom('intents')
     .selectAll()

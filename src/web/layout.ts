@@ -79,6 +79,11 @@ function strip(shell: Shell): Html {
   }${
     !health.ready &&
     html`<div class="strip bad" role="status"><div class="wide"><strong>Not ready.</strong> ${health.reasons.join('; ')}</div></div>`
+  }${
+    // Reasons while it is ready: it accepts, but does not act.
+    health.ready &&
+    health.reasons.length > 0 &&
+    html`<div class="strip warn" role="status"><div class="wide"><strong>Observing only.</strong> ${health.reasons.join('; ')} <a href="/restore">What differs</a></div></div>`
   }${troubled.map((airflow) => airflowStrip(airflow, shell.now))}`;
 }
 

@@ -79,6 +79,7 @@ describe('a good file', () => {
       severity: { p1Tags: ['tier:1'], defaultSeverity: 'P2', p1Severity: 'P1' },
     });
     expect(config.intake).toEqual({ maxBodyBytes: 262_144, ratePerMinute: 6000, toleranceMs: 300_000 });
+    expect(config.retention).toEqual({ callbacksMs: 30 * 86_400_000, incidentsMs: 395 * 86_400_000 });
   });
 
   test('every part of it is read', () => {
@@ -175,7 +176,7 @@ describe('a bad file says where, what and what to do', () => {
     [
       'key near nothing',
       `${AIRFLOW}zzzzzzzz: 1\n`,
-      '5:1 zzzzzzzz: unknown key; known here: env_file, database, log_level, server, airflows, access, policy, lineage, notify, intake',
+      '5:1 zzzzzzzz: unknown key; known here: env_file, database, log_level, server, airflows, access, policy, lineage, notify, intake, retention',
     ],
     [
       'wrong type',
@@ -350,7 +351,7 @@ describe('a bad file says where, what and what to do', () => {
     [
       'whole file is text',
       'hello\n',
-      '1:1: must be a list of keys with their values; it has the keys env_file, database, log_level, server, airflows, access, policy, lineage, notify, intake',
+      '1:1: must be a list of keys with their values; it has the keys env_file, database, log_level, server, airflows, access, policy, lineage, notify, intake, retention',
     ],
   ])('%s', (_, text, line) => {
     expect(problems(text)).toEqual([line]);

@@ -207,6 +207,7 @@ export class Scenario {
       intents: merge(this.state.intents, d.intents, (i) => i.id),
       knownSignals: new Set([...this.state.knownSignals, ...keys]),
       counters: d.counters,
+      restored: d.restored === undefined ? (this.state.restored ?? null) : d.restored,
     };
     this.timeline.push(...d.timeline);
   }

@@ -61,6 +61,7 @@ test('looking needs a viewer, answering an incident a responder, deciding an app
     cancel: 'approver',
     release: 'approver',
     dismiss: 'approver',
+    confirm: 'admin',
   };
   for (const [method, path, need] of RULES) {
     if (need === 'anyone' || need === 'sender') continue;

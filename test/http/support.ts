@@ -53,6 +53,7 @@ export function world(
     },
     releasePreview: async (id) => (w.views.has(id) ? sample.PREVIEW : null),
     gate: async () => ({ decision: 'pass', covering: [] }),
+    restored: async () => null,
     health: async () => sample.HEALTHY,
     metrics: async () => 'firedamper_up 1\n',
     now: () => w.now,
@@ -146,6 +147,7 @@ export function config(publicUrl: string, intake: Partial<Config['intake']> = {}
     policy: { repair: { allowSelfApproval: false } } as Config['policy'],
     edges: [],
     channels: [],
+    retention: { callbacksMs: 1, incidentsMs: 1 },
     intake: { maxBodyBytes: 4096, ratePerMinute: 1000, toleranceMs: 300_000, ...intake },
   };
 }

@@ -98,7 +98,7 @@ describe('restore', () => {
       at: LATER,
       because: 'restored from b.db',
       knowsUntil: NOW.toISOString(),
-      settled: false,
+      fileSaid: null,
     });
     expect(await pending()).toEqual(['w1']);
     const aside = new Database(done.aside ?? '', { readonly: true });

@@ -85,6 +85,48 @@ test('callbacks that are taken up and old are forgotten, others stay', async () 
   expect((await store.inbox.pending(10)).map((r) => r.webhookId)).toEqual(['open']);
 });
 
+describe('what is over and old is forgotten', () => {
+  const count = (table: string) => {
+    const peek = new Database(file(), { readonly: true });
+    const n = Number(peek.prepare(`select count(*) from ${table}`).pluck().get());
+    peek.close();
+    return n;
+  };
+  const all = () => ['incidents', 'signals', 'intents', 'timeline'].map(count);
+  const LONG_AFTER = '2028-01-01T00:00:00.000Z';
+  const forgetAll = async (before: string) => {
+    const deleted: number[] = [];
+    for (let n = await store.forgetIncidents(before, 3); n > 0; n = await store.forgetIncidents(before, 3)) deleted.push(n);
+    return deleted;
+  };
+  const over = (ids: string) => {
+    const hand = new Database(file());
+    hand.exec(`update incidents set live = 0, status = 'resolved', released_at = '${START}' where id in (${ids})`);
+    hand.exec("update intents set state = 'done'");
+    hand.close();
+  };
+
+  test('an incident that is over goes with all that hangs on it, a few rows at a time; one that is not stays, and so does the history', async () => {
+    for (let run = 1; run <= 10; run++) await evaluate([{ type: 'signal', signal: taskFailed('a', `r${run}`) }]);
+    await evaluate([fails('b')]);
+    over("'inc-1'");
+    const [incidents, signals, , timeline] = all();
+    expect([incidents, signals]).toEqual([2, 11]);
+    expect(await forgetAll(START), 'not old enough').toEqual([]);
+    const deleted = await forgetAll(LONG_AFTER);
+    expect(Math.max(...deleted), 'never more than asked in one transaction').toBeLessThanOrEqual(3);
+    expect(all()).toEqual([1, 1, 0, timeline]);
+    expect(await store.read.incident('inc-2')).not.toBeNull();
+    expect(await store.read.timeline('inc-1'), 'who did what is still told').not.toEqual([]);
+  });
+
+  test('acts that are still to be done are kept, however old', async () => {
+    await evaluate([fails('a')]);
+    expect(await forgetAll(LONG_AFTER)).toEqual([]);
+    expect((await store.snapshot()).intents.length).toBeGreaterThan(0);
+  });
+});
+
 describe('one evaluation, one transaction', () => {
   test('incident, history, intents and the inbox row are one', async () => {
     await store.inbox.accept(callback('w1'));
