@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from firedamper_airflow import courier, guard, sender, settings
+from firedamper_airflow import courier, guard, reporter, sender, settings
 from receiver import SECRET, Receiver
 
 
@@ -18,6 +18,7 @@ def _clean(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.delenv(name)
     guard.take_lost()
     settings.forget()
+    reporter._told.clear()
     sender._senders.clear()
     yield
     courier._forget()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -195,12 +196,16 @@ def test_an_import_error_is_told_once_however_often_airflow_parses_the_file(
     airflow.load()
     file = tmp_path / "größe.py"
     file.write_text("import größe")
+    threads: list[str] = []
+    start = threading.Thread.start
+    monkeypatch.setattr(threading.Thread, "start", lambda thread: (threads.append(thread.name), start(thread)))
     airflow.manager.hook.on_new_dag_import_error(filename=str(file), stacktrace=BROKEN)
     for _ in range(3):
         if version == "2.11.2":
             sender._senders.clear()  # each parse is another process there
         airflow.manager.hook.on_existing_dag_import_error(filename=str(file), stacktrace=BROKEN)
     assert until(lambda: len(configured.events) == 1)
+    assert threads.count("firedamper-courier") == (0 if version == "2.11.2" else 1), "nothing is started for what is known"
     (event,) = [valid(event) for event in configured.events]
     assert (event["kind"], event["file"], event["dag_id"]) == ("import_error", str(file), None)
     assert event["exception"]["message"].endswith("No module named 'größe'\n")

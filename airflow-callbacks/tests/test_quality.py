@@ -135,7 +135,7 @@ def test_results_that_are_kept_for_listeners_are_preferred_where_the_operator_ke
     kept = [result(success=True, name="a"), result(), result(name="w", severity="warn")]
     task = SimpleNamespace(sql=["a"], table="orders", metrics_thresholds=METRICS, check_results=kept)
     assert checks_of(task, Airflow("The following tests have failed:\n ...")) == [
-        ("interval_x", None, 3.0, "< 1.1", False),
+        ("x", None, 3.0, "< 1.1", False),
         ("a", None, 3.0, "< 1.1", True),
     ]
     # An operator of somebody's that fails in words of its own.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import logging
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -159,6 +160,17 @@ def test_what_broke_is_told_with_the_next_event(configured: Receiver) -> None:
     assert [event["dropped_events"] for event in sent(configured)] == [1, 0]
 
 
+def test_a_fork_does_not_tell_what_its_parent_has_lost(configured: Receiver) -> None:
+    report(quality=7, **RUN)  # type: ignore[arg-type]
+    pid = os.fork()
+    if pid == 0:
+        report("child", **RUN)
+        os._exit(0)
+    os.waitpid(pid, 0)
+    report("parent", **RUN)
+    assert [(event["note"], event["dropped_events"]) for event in sent(configured)] == [("child", 0), ("parent", 1)]
+
+
 @pytest.mark.parametrize("odd", [things.Unprintable(), object(), b"\xff", 17, "x" * 10_000_000, "half \ud83d"])
 def test_whatever_is_handed_over_as_words_is_an_event(configured: Receiver, odd: Any) -> None:
     assert report(odd, **RUN)
@@ -179,7 +191,7 @@ def test_in_a_subprocess_of_a_task_airflows_variables_say_which(configured: Rece
     script = "from firedamper_airflow import report; print(report('from dbt'), report('elsewhere', dag_id='x', run_id='y'))"
     done = subprocess.run(
         [sys.executable, "-S", "-c", script],
-        env={**__import__("os").environ, "PYTHONPATH": SRC},
+        env={**os.environ, "PYTHONPATH": SRC},
         capture_output=True,
         text=True,
         check=True,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from typing import Any, Callable
 
 log = logging.getLogger("firedamper_airflow")
@@ -57,3 +58,7 @@ def describe(error: BaseException) -> str:
         return f"{name}: {error}"[:300]
     except Exception:
         return name
+
+
+# A task must not tell once more what the scheduler that it was forked from has lost.
+os.register_at_fork(after_in_child=take_lost)

@@ -46,7 +46,8 @@ def from_environment(environ: Mapping[str, str], conn_id: str) -> Optional[dict[
 
 
 def from_airflow(conn_id: str) -> Optional[dict[str, str]]:
-    """From wherever this Airflow keeps its connections. None, said in the log, where there is none or it cannot be read in time."""
+    """From wherever this Airflow keeps its connections. None where there is none, and where it cannot be read in time (said in the log:
+    3.3.2, for one, refuses it to callbacks that run in an executor)."""
     if "airflow" not in sys.modules:
         return None
     # 2.x: in a thread, which has a session of its own: its reader empties the session of its thread (``expunge_all``), and that is the
@@ -58,7 +59,7 @@ def from_airflow(conn_id: str) -> Optional[dict[str, str]]:
     except Exception as error:
         complain(f"the connection {conn_id} could not be read", error)
         return None
-    if found is None:
+    if found is None and conn_id != DEFAULT_CONN_ID:
         complain(f"there is no connection {conn_id} that could be read")
     return found
 

@@ -126,7 +126,8 @@ def _value_check(task: Any, words: str) -> list[Check]:
 def _interval_check(task: Any, words: str) -> list[Check]:
     found = _results(task)
     if found:
-        return found
+        # Named interval_<metric> there (2.1.1).
+        return [{**check, "check": check["check"].removeprefix("interval_") or check["check"]} for check in found]
     # Old ones name the failed metrics, newer ones write a dict for each; the operator itself keeps nothing.
     limits = _mapping(read(task, "metrics_thresholds"))
     told = words.partition("The following tests have failed:")[2]

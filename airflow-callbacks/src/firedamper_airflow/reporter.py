@@ -15,6 +15,9 @@ from firedamper_airflow.guard import complain
 # number, which is not theirs.
 _long_lived_pid: Optional[int] = None
 
+# File -> id of the import error that was told last, in a DAG processor of 3.x: no more of them than it has files.
+_told: dict[str, str] = {}
+
 LONG_LIVED_JOBS = frozenset(("SchedulerJob", "TriggererJob", "DagProcessorJob"))
 
 
@@ -98,11 +101,12 @@ def report_import_error(file: Any, stack: Any) -> None:
     event = events.from_import_error(file, stack)
     if not event["file"]:
         return
-    if not _is_2x():
-        courier.of_process(found).hand_over(event)  # it remembers what it has sent
-        return
     out = sender.of_process(found)
     event = out.named(event)
+    if not _is_2x():
+        if _told.get(event["file"]) != event["event_id"] and courier.of_process(found).hand_over(event):
+            _told[event["file"]] = event["event_id"]
+        return
     mark = os.path.join(found.spool_dir, f"import-{hashlib.sha256(event['file'].encode()).hexdigest()[:32]}")
     if _content(mark) != event["event_id"] and out.deliver(event) != "dropped":
         _remember(mark, event["event_id"])
