@@ -1,0 +1,111 @@
+/** R18: SIGTERM under load. Every acknowledged callback is stored, and the program has gone within ten seconds, whatever hangs. */
+import { connect, type Socket } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
+import { afterEach, describe, expect, test } from 'vitest';
+import { type FakeAirflow, startFakeAirflow } from '../../support/fakeAirflow/index.ts';
+import { failsAsItMust, figure } from '../../support/faults/crash/figure.ts';
+import { failed, History } from '../../support/faults/crash/history.ts';
+import { type Exit, newFolder, Program } from '../../support/faults/crash/program.ts';
+import { rowsOf } from '../../support/faults/crash/rows.ts';
+import { makeVariant } from '../../support/faults/crash/variant.ts';
+
+const LIMIT_MS = 10_000;
+const SENDERS = 20;
+/** Under load: so many have been answered when the signal comes. */
+const BEFORE = 100;
+const open: { close(): unknown }[] = [];
+afterEach(async () => {
+  for (const one of open.splice(0)) await one.close();
+});
+
+/** Stops while many send; `hang` is done just before the signal. */
+async function stopUnderLoad(hang: (program: Program, fake: FakeAirflow) => Promise<void>, root?: string) {
+  const fake = await startFakeAirflow({ generation: 3, autoRun: true });
+  const history = new History();
+  open.push(fake, history);
+  fake.dag('a', { tasks: { make: { outlets: ['s3://a'] } } });
+  for (const id of ['b', 'c']) fake.dag(id, { tasks: { make: {} }, schedule: { assets: 's3://a' } });
+  const options = { folder: newFolder('term'), airflowUrl: fake.url, ...(root === undefined ? {} : { root }) };
+  const program = await Program.start(options);
+  await fake.until((f) => f.requestsTo('GET', '/dags').length > 0, 20_000);
+  await hang(program, fake);
+  let n = 0;
+  const sender = async () => {
+    while (program.running) {
+      const id = `cb-${++n}`;
+      if ((await history.callback(program.url, id, failed('a', `r${n}`, 'make'))).status === null) return;
+    }
+  };
+  const senders = Array.from({ length: SENDERS }, sender);
+  while (program.running && history.acknowledged.length < BEFORE) await pause(10);
+  program.signal('SIGTERM');
+  const exit = await program.exited;
+  await Promise.all(senders);
+  const { inbox, integrity } = rowsOf(program.database);
+  const lost = history.acknowledged.filter((c) => !inbox.has(c.id));
+  return { exit, integrity, acknowledged: history.acknowledged.length, lost: lost.length };
+}
+
+function tell(what: string, { exit, acknowledged, lost }: { exit: Exit; acknowledged: number; lost: number }): void {
+  figure('R18', {
+    what: JSON.stringify(what),
+    acknowledged,
+    lost,
+    exit_code: String(exit.code),
+    seconds: (exit.afterMs / 1000).toFixed(1),
+  });
+}
+
+const halfOpen = async (program: Program): Promise<void> => {
+  const { hostname, port } = new URL(program.url);
+  for (let i = 0; i < 5; i++) {
+    const socket: Socket = connect(Number(port), hostname);
+    socket.on('error', () => undefined);
+    open.push({ close: () => socket.destroy() });
+    await new Promise((resolve) => socket.once('connect', resolve));
+    socket.write('POST /v1/callbacks/airflow/prod HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{');
+  }
+};
+
+describe('R18: SIGTERM under load', () => {
+  test.each([
+    ['20 senders', async () => undefined],
+    ['20 senders, requests that never end', halfOpen],
+    [
+      '20 senders, an Airflow that never answers',
+      async (_: Program, fake: FakeAirflow) => void fake.inject({ kind: 'stall_before' }),
+    ],
+  ] as const)('%s', async (what, hang) => {
+    const seen = await stopUnderLoad(hang);
+    tell(what, seen);
+    expect(seen.acknowledged, 'callbacks that were promised').toBeGreaterThanOrEqual(BEFORE);
+    expect(seen.lost).toBe(0);
+    expect(seen.integrity).toBe('ok');
+    expect(seen.exit.signal, 'it ends by itself').toBeNull();
+    expect(seen.exit.afterMs).toBeLessThanOrEqual(LIMIT_MS);
+  });
+
+  test('control: 202 before commit must be seen', async () => {
+    const variant = makeVariant('early-202', [
+      {
+        file: 'http/callbacks.ts',
+        from: 'const answer = await deps.accept({',
+        to: 'const answer = { id: webhookId, duplicate: false };\n  void pause(300).then(() => deps.accept({',
+      },
+      {
+        file: 'http/callbacks.ts',
+        from: "dedupeKey: parsed.shape === 'known' ? parsed.signal.dedupeKey : null,\n  });",
+        to: "dedupeKey: parsed.shape === 'known' ? parsed.signal.dedupeKey : null,\n  }));",
+      },
+      {
+        file: 'http/callbacks.ts',
+        from: 'import express, {',
+        to: "import { setTimeout as pause } from 'node:timers/promises';\nimport express, {",
+      },
+    ]);
+    open.push({ close: variant.remove });
+    const { lost } = await stopUnderLoad(async () => undefined, variant.root);
+    expect(lost, 'the test did not see it').toBeGreaterThan(0);
+    failsAsItMust('R18', '202 before commit', `${lost} acknowledged lost`);
+  });
+});
