@@ -39,12 +39,13 @@ export interface RunningAirflow {
   readonly home: string;
   /** Where each part writes its own log; task logs are in `logs` of the home. */
   readonly logs: string;
+  readonly databaseUrl: string;
   /** Username to password; `admin` is always there. */
   readonly users: Readonly<Record<string, string>>;
   stop(): Promise<void>;
   stopPart(part: Part): Promise<void>;
-  /** Starts a stopped part again, or stops and starts it; resolves when Airflow is healthy. */
-  restart(part: Part): Promise<void>;
+  /** Starts a stopped part again, or stops and starts it, with `env` besides what it had at first; resolves when Airflow is healthy. */
+  restart(part: Part, env?: Readonly<Record<string, string>>): Promise<void>;
 }
 
 const READY_MS = 180_000;
@@ -90,11 +91,11 @@ async function start(options: StartOptions, crew: Crew, progress: Progress): Pro
   const port = options.port || free;
   const env = await environment(options, { port, logPorts, databaseUrl, users });
   const url = `http://127.0.0.1:${port}`;
-  const launch = (part: Part) =>
+  const launch = (part: Part, extra: Readonly<Record<string, string>> = {}) =>
     crew.launch(part, {
       command: join(installation.venv, 'bin', 'airflow'),
       args: argumentsOf(part, version),
-      env,
+      env: { ...env, ...extra },
       log: join(logs, `${part}.log`),
       cwd: home,
     });
@@ -108,13 +109,13 @@ async function start(options: StartOptions, crew: Crew, progress: Progress): Pro
     await until(crew, () => healthy(url, version));
   });
   return {
-    ...{ version, url, port, home, logs },
+    ...{ version, url, port, home, logs, databaseUrl },
     users: Object.fromEntries(users.map(({ username, password }) => [username, password])),
     stop: () => crew.stop('all', STOP_MS),
     stopPart: (part) => crew.stop([part], STOP_MS),
-    async restart(part) {
+    async restart(part, extra) {
       await crew.stop([part], STOP_MS);
-      launch(part);
+      launch(part, extra);
       await until(crew, () => healthy(url, version));
     },
   };

@@ -15,6 +15,7 @@ export interface TaskSeen {
   readonly taskId: string;
   readonly mapIndex: number;
   readonly state: string | null;
+  readonly tryNumber: number;
   readonly start: number | null;
   readonly end: number | null;
   readonly seconds: number | null;
@@ -62,6 +63,15 @@ export class AirflowByHand {
 
   async markRun(dagId: string, runId: string): Promise<void> {
     await this.call('PATCH', `/dags/${dagId}/dagRuns/${runId}`, { state: 'failed' });
+  }
+
+  async pause(dagId: string, paused: boolean): Promise<void> {
+    await this.call('PATCH', `/dags/${dagId}?update_mask=is_paused`, { is_paused: paused });
+  }
+
+  /** How many runs of this DAG are in this state. */
+  async count(dagId: string, state: string): Promise<number> {
+    return Number((await this.call('GET', `/dags/${dagId}/dagRuns?state=${state}&limit=1`)).total_entries);
   }
 
   /** Files that Airflow could not read, with the moment when it found out. */
@@ -133,6 +143,7 @@ function taskOf(row: Row): TaskSeen {
     taskId: String(row.task_id),
     mapIndex: Number(row.map_index ?? -1),
     state: typeof row.state === 'string' ? row.state : null,
+    tryNumber: Number(row.try_number),
     start: moment(row.start_date),
     end: moment(row.end_date),
     seconds: typeof row.duration === 'number' ? row.duration : null,

@@ -16,6 +16,9 @@ export const AIRFLOW_ID = 'lab';
 export interface PackageLab {
   readonly airflow: RunningAirflow;
   readonly installation: Installation;
+  /** Folder of the package; null where the installation has it in itself. */
+  readonly site: string | null;
+  readonly databaseUrl: string;
   readonly secret: string;
   readonly crewFile: string;
   /** Folder of this version's lab. */
@@ -30,8 +33,11 @@ export interface PackageLabOptions {
   readonly parallelism: number;
   /** Emptied folders of the lab, by name. */
   readonly folders: readonly string[];
-  readonly url: string;
+  /** Null: an Airflow that has never heard of the package. */
+  readonly url: string | null;
   readonly secret: string;
+  /** One that has the package in it, instead of the tool's own. */
+  readonly installation?: Installation;
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -44,25 +50,27 @@ export function labDir(version: AirflowVersion, name: string): string {
 
 export async function startPackageLab(options: PackageLabOptions): Promise<PackageLab> {
   const { version, name, secret } = options;
-  const root = join(PROJECT, '.firedamper', 'matrix');
-  // One store of downloads for all of the project's Airflows.
-  process.env.UV_CACHE_DIR ??= join(PROJECT, '.firedamper', 'uv-cache');
   const onProgress = (line: string) => console.error(`[${version}] ${line}`);
-  const installation = await ensureAirflow({ version, root, onProgress });
+  const installation = options.installation ?? (await ownInstallation(version, onProgress));
   const dir = labDir(version, name);
-  const [home, dags, site] = [join(dir, 'airflow'), join(dir, 'dags'), join(dir, 'site')];
-  await installPackageInto(site, join(PROJECT, 'airflow-callbacks'), installation);
+  const [home, dags] = [join(dir, 'airflow'), join(dir, 'dags')];
+  const site = options.installation || options.url === null ? null : join(dir, 'site');
+  if (site) await installPackageInto(site, join(PROJECT, 'airflow-callbacks'), installation);
   const airflow = await startAirflow({
     ...{ installation, home, dagsFolder: dags, parallelism: options.parallelism, reparseSeconds: 5, onProgress },
     emptied: [dags, ...options.folders.map((folder) => join(dir, folder))],
     serviceUsers: ['firedamper'],
     env: {
-      PYTHONPATH: site,
-      FIREDAMPER_URL: options.url,
-      FIREDAMPER_SECRET: secret,
-      FIREDAMPER_AIRFLOW: AIRFLOW_ID,
+      ...(site ? { PYTHONPATH: site } : {}),
+      ...(options.url === null ? {} : { FIREDAMPER_URL: options.url, FIREDAMPER_SECRET: secret, FIREDAMPER_AIRFLOW: AIRFLOW_ID }),
       ...options.env,
     },
   });
-  return { airflow, installation, secret, dir, dags, crewFile: join(home, 'crew.json') };
+  return { airflow, installation, site, secret, dir, dags, databaseUrl: airflow.databaseUrl, crewFile: join(home, 'crew.json') };
+}
+
+function ownInstallation(version: AirflowVersion, onProgress: (line: string) => void): Promise<Installation> {
+  // One store of downloads for all of the project's Airflows.
+  process.env.UV_CACHE_DIR ??= join(PROJECT, '.firedamper', 'uv-cache');
+  return ensureAirflow({ version, root: join(PROJECT, '.firedamper', 'matrix'), onProgress });
 }

@@ -74,13 +74,14 @@ async function measure(lab: PackageLab, receiver: MatrixReceiver, stops: (() => 
   });
   const service = await startPolling(lab, receiver.url);
   stops.unshift(() => service.close());
-  const acts = await provokeAll(airflow, lab.airflow.version);
+  const seen = await provokeAll(airflow, lab.airflow.version);
   const broken = await breakFile(airflow, lab);
   await sleep(SETTLE_MS);
   const cases = [];
   for (const each of CASES) {
-    const causes = [...(await momentsOf(lab, each.dagId)), ...[acts.get(each.dagId) ?? []].flat()];
-    cases.push(await resultOf(each, airflow, causes, receiver, await service.found(each.dagId)));
+    const { act, end } = seen.get(each.dagId) ?? {};
+    const causes = [...(await momentsOf(lab, each.dagId)), ...(act === undefined ? [] : [act])];
+    cases.push(await resultOf(each, airflow, { causes, end: end ?? null }, receiver, await service.found(each.dagId)));
   }
   cases.push(await importErrorResult(receiver, broken, await service.found(IMPORT_ERROR.dagId)));
   return {
@@ -91,23 +92,40 @@ async function measure(lab: PackageLab, receiver: MatrixReceiver, stops: (() => 
   };
 }
 
-/** Answers when a person did what made a run fail, by DAG. */
-async function provokeAll(airflow: AirflowByHand, version: string): Promise<ReadonlyMap<string, number>> {
-  const acts = new Map<string, number>();
-  const provoke = (each: Case) => provokeOne(each, airflow, version, () => acts.set(each.dagId, Date.now()));
+/** Seen while it happened. */
+interface Seen {
+  /** When a person did what made the run fail. */
+  act?: number;
+  /** The run's end as Airflow first told it: 2.11.2 writes another one some seconds later where a task was still to be ended. */
+  end?: number | null;
+}
+
+async function provokeAll(airflow: AirflowByHand, version: string): Promise<ReadonlyMap<string, Seen>> {
+  const all = new Map<string, Seen>();
+  const provoke = (each: Case) => {
+    const seen: Seen = {};
+    all.set(each.dagId, seen);
+    return provokeOne(each, airflow, version, seen);
+  };
   await Promise.all(CASES.filter((each) => each.group === 'first').map(provoke));
   for (const each of CASES.filter((one) => one.group === undefined)) await provoke(each);
   await Promise.all(CASES.filter((each) => each.group === 'last').map(provoke));
-  return acts;
+  return all;
 }
 
 /** A case that does not end as it should is a finding, not the end of the table. */
-async function provokeOne(each: Case, airflow: AirflowByHand, version: string, now: () => void): Promise<void> {
+async function provokeOne(each: Case, airflow: AirflowByHand, version: string, seen: Seen): Promise<void> {
   const { dagId } = each;
   try {
     await airflow.trigger(dagId, RUN);
-    await each.act?.(airflow, RUN, now);
-    await until(`${dagId} has failed`, each.seconds ?? 60, async () => (await airflow.run(dagId, RUN)).state === 'failed');
+    await each.act?.(airflow, RUN, () => {
+      seen.act = Date.now();
+    });
+    const failed = await until(`${dagId} has failed`, each.seconds ?? 60, async () => {
+      const run = await airflow.run(dagId, RUN);
+      return run.state === 'failed' ? run : null;
+    });
+    seen.end = failed.end;
     console.error(`[${version}] ${dagId} has failed`);
   } catch (error) {
     console.error(`[${version}] ${dagId}: ${error instanceof Error ? error.message : String(error)}`);
@@ -137,23 +155,30 @@ async function momentsOf(lab: PackageLab, dagId: string): Promise<number[]> {
     .map((line) => Number(line) * 1000);
 }
 
+/** The moments of the failure: in the tasks or of the act, and of the run's end. */
+interface When {
+  readonly causes: readonly number[];
+  readonly end: number | null;
+}
+
 async function resultOf(
   each: Case,
   airflow: AirflowByHand,
-  causes: readonly number[],
+  when: When,
   receiver: MatrixReceiver,
   poll: Polled | null,
-) {
+): Promise<CaseResult> {
   const { dagId, words } = each;
   const run = await airflow.run(dagId, RUN).catch(() => null);
   const tasks = (await airflow.tasks(dagId, RUN).catch(() => [])).map((task) => `${task.taskId}: ${task.state}`);
   const arrivals = receiver.arrivals.filter((arrival) => arrival.body.dag_id === dagId);
-  return { dagId, words, run, tasks, poll, events: heard(arrivals, (arrival) => causeOf(arrival, causes, run)) };
+  const events = heard(arrivals, (arrival) => causeOf(arrival, when));
+  return { dagId, words, run: run && { ...run, end: when.end ?? run.end }, tasks, poll, events };
 }
 
 /** The last moment before the arrival: a task that is tried again fails more than once. */
-function causeOf(arrival: Arrival, causes: readonly number[], run: RunSeen | null): number | null {
-  if (String(arrival.body.kind).startsWith('run_')) return run?.end ?? null;
+function causeOf(arrival: Arrival, { causes, end }: When): number | null {
+  if (String(arrival.body.kind).startsWith('run_')) return end;
   return causes.findLast((cause) => cause <= arrival.at) ?? null;
 }
 
@@ -172,7 +197,7 @@ function heard(arrivals: readonly Arrival[], cause: (arrival: Arrival) => number
     const { kind, task_id: taskId, try_number: tryNumber, ...said } = first.body;
     return {
       ...{ kind: String(kind), requests: requests.length, said },
-      part: [...new Set(requests.map((request) => request.peer.part))].join(' and '),
+      part: [...new Set(requests.map((request) => request.peer.part))].sort().join(' and '),
       titles: [...new Set(requests.map((request) => request.peer.title))],
       late: from === null ? null : first.at - from,
       taskId: typeof taskId === 'string' ? taskId : null,

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { AIRFLOW_VERSIONS } from '../../src/demo/lab.ts';
-import { CASES, IMPORT_ERROR } from './cases.ts';
+import { CASES, DUE, IMPORT_ERROR } from './cases.ts';
 import { RESULTS } from './marks.ts';
 import type { CaseResult, Heard, VersionResult } from './run.ts';
 
@@ -20,23 +20,31 @@ interface Cell {
 export function tableOf(results: readonly VersionResult[]): string {
   const dates = [...new Set(results.map(({ date }) => date))].sort().join(' and ');
   const packages = [...new Set(results.map(({ packageVersion }) => packageVersion))].join(' and ');
-  const words = new Map([...CASES, IMPORT_ERROR].map((each) => [each.dagId, each.words]));
-  const rows = [...words].flatMap(([dagId, said]) => {
+  const rows = [...CASES, IMPORT_ERROR].flatMap(({ dagId, words, due = DUE }) => {
     const cells = results.flatMap(({ version, cases }) => {
       const result = cases.find((each) => each.dagId === dagId);
       return result ? [{ version, result }] : [];
     });
     const groups = Map.groupBy(cells, ({ result }) => shapeOf(result));
-    return [...groups.values()].map((group, index) => rowOf(index === 0 ? said : '', group));
+    return [...groups.values()].map((group, index) => rowOf(index === 0 ? words : '', group, due));
   });
   return [
-    `Measured ${dates}, package ${packages}, on ${results.map(({ version }) => version).join(', ')}.`,
+    `Measured ${dates}, package ${packages}, on ${results.map(({ version }) => version).join(', ')}; printed by \`npm run matrix\`.`,
     '',
     '| the run fails by | Airflow | what arrives: requests -> after deduplication | from | late | the poll alone |',
     '| --- | --- | --- | --- | --- | --- |',
     ...rows,
+    '',
+    ...NOTES,
   ].join('\n');
 }
+
+const NOTES = [
+  '"From" is the process that held the other end of the connection. "Late" is counted for tasks from the moment in the task (or of the request to the API),',
+  'for runs from the end that Airflow gives them, so that 0.01 s says that Airflow had decided and called at once. The last column is the real service with',
+  'callbacks switched off and a poll each 3 s: the incident that it opened, and when, after the end of the run (negative: the task was seen first).',
+  'Missing kinds are those for which Airflow calls nobody. Shorter than by default: loss of a heartbeat after 30 s (300 s), looked for each 5 to 10 s.',
+];
 
 /** What has to be equal for two versions to share a row: everything but the times. */
 function shapeOf(result: CaseResult): string {
@@ -63,13 +71,16 @@ function kindsOf(result: CaseResult): Kind[] {
     .sort((a, b) => ORDER.indexOf(a.kind) - ORDER.indexOf(b.kind) || a.part.localeCompare(b.part));
 }
 
-function rowOf(said: string, group: readonly Cell[]): string {
+function rowOf(said: string, group: readonly Cell[], due: readonly string[]): string {
   const [first] = group as [Cell];
   const kinds = kindsOf(first.result);
-  const arrives =
-    kinds.length === 0
-      ? '**nothing**'
-      : kinds.map(({ kind, requests, events }) => `${code(kind)} ${requests} -> ${events.length}`).join('<br>');
+  const swallowed = due.filter((kind) => !kinds.some((each) => each.kind === kind));
+  const arrives = [
+    ...(kinds.length === 0
+      ? ['**nothing**']
+      : kinds.map(({ kind, requests, events }) => `${code(kind)} ${requests} -> ${events.length}`)),
+    ...(swallowed.length > 0 && kinds.length > 0 ? [`**no** ${swallowed.map(code).join(', ')}`] : []),
+  ].join('<br>');
   const from = kinds.map(({ part }) => part).join('<br>');
   const late = kinds.map((kind) => range(group.flatMap((cell) => matching(cell, kind)))).join('<br>');
   return `| ${[said, group.map(({ version }) => version).join(', '), arrives, from, late, pollOf(group)].join(' | ')} |`;
