@@ -148,10 +148,24 @@ def test_a_name_that_nobody_knows(configured: Receiver, told: Any, monkeypatch: 
 
 def test_a_resolver_that_hangs_does_not_hang_the_doctor(configured: Receiver, told: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "STEP_SECONDS", 0.2)
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: time.sleep(3))
+    over = threading.Event()
+
+    def hang(*_: Any, **__: Any) -> Any:
+        over.wait(10)
+        raise socket.gaierror(-3, "Temporary failure in name resolution")
+
+    monkeypatch.setattr(socket, "getaddrinfo", hang)
     began = time.monotonic()
     assert told()[0] == 2
     assert time.monotonic() - began < 2
+    over.set()
+
+
+def test_a_name_that_cannot_be_one(configured: Receiver, told: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FIREDAMPER_URL", f"http://{'a' * 70}.example:8470")
+    code, text = told()
+    assert code == 2
+    assert "UnicodeError" in text or "UnicodeEncodeError" in text
 
 
 def test_nobody_listens(configured: Receiver, told: Any) -> None:

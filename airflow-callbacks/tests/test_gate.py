@@ -329,6 +329,13 @@ def test_the_trigger_tells_an_impatient_gate_that_nobody_answers(configured: Rec
     assert events_of(trigger(patient=True, lap=0.3)) == [{"why": "lap"}]
 
 
+def test_unusable_answers_count_only_in_a_row(configured: Receiver, make: Any) -> None:
+    say(configured, {**WAIT, "retry_after_s": 0})
+    configured.plan = [500, 500, 200, 500, 500, 200, 500, "cut"]
+    assert events_of(trigger(lap=0.8)) == [{"why": "lap"}]
+    assert configured.plan == []
+
+
 def test_a_triggerer_without_settings_says_so_even_to_a_patient_gate(make: Any) -> None:
     settings.forget()
     assert events_of(trigger(patient=True)) == [{"why": "unreachable"}]

@@ -222,7 +222,7 @@ def _step(act: Callable[[], str], step: str) -> tuple[str, str]:
     def tried() -> tuple[str, str]:
         try:
             return act(), ""
-        except OSError as error:
+        except Exception as error:  # not only the network's: a host name that no resolver takes is a UnicodeError
             return f"{step}: {type(error).__name__}: {error}", HINTS[step]
 
     return transport.within(STEP_SECONDS, tried) or (f"{step}: no answer in {STEP_SECONDS:g} s", HINTS[step])
@@ -259,7 +259,7 @@ def _certificate(host: str, port: int) -> Finding:
             f"the certificate of {host}:{port} is not trusted: {error.verify_message}",
             "a company's own authority is named by SSL_CERT_FILE, in the environment of every part of Airflow",
         )
-    except OSError as error:
+    except Exception as error:
         return Finding(FAIL, f"TLS with {host}:{port}: {type(error).__name__}: {error}", "is this a port that speaks TLS?")
     ends = ssl.cert_time_to_seconds(str(certificate["notAfter"]))
     days = int((ends - time.time()) // 86400)
