@@ -23,6 +23,10 @@ _QUOTES = {
 }
 
 
+class DatabaseError(RuntimeError):
+    """What the server said, without what it quoted. Nothing was changed."""
+
+
 class Session:
     """One DB-API connection in one transaction."""
 
@@ -85,12 +89,16 @@ def transaction(conn_id: str, *, read_only: bool = False) -> Iterator[Session]:
             session.connection.rollback()
         else:
             session.connection.commit()
-    except BaseException:
+    except BaseException as error:
         # The first error is the one to tell, whatever the broken connection says about the rollback.
         try:
             session.connection.rollback()
         except Exception:
             pass
+        primary = getattr(getattr(error, "diag", None), "message_primary", None)
+        if primary:
+            # PostgreSQL's detail quotes rows ("Failing row contains ..."), and an exception's text goes into logs and callbacks.
+            raise DatabaseError(f"{type(error).__name__}: {primary}") from None
         raise
     finally:
         session.connection.close()

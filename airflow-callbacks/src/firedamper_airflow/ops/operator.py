@@ -36,7 +36,8 @@ class FiredamperOpsOperator(BaseOperator):  # type: ignore[misc,unused-ignore]
         self.log.info("result: %s", json.dumps(result, default=str, sort_keys=True))
         failed = result.get("failed_because")
         if failed:
-            self.xcom_push(context, key="return_value", value=result)  # a failed task would leave none
+            # A failed task would leave none. By the task instance: the operator itself has no such method any more (3.3.2).
+            context["ti"].xcom_push(key="return_value", value=result)
             raise _final(str(failed))
         return result
 
