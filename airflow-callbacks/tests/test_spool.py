@@ -36,6 +36,32 @@ def test_the_same_event_is_kept_once(spool_dir: Path) -> None:
     assert kept(spool_dir) == ["fd_0001"]
 
 
+def test_said_again_with_more_words_it_keeps_its_place_and_the_newer_words(spool_dir: Path) -> None:
+    spool = Spool(str(spool_dir))
+    for number in (1, 2):
+        spool.keep(event(number))
+    spool.keep({**event(1), "note": "again, and longer"})
+    assert kept(spool_dir) == ["fd_0001", "fd_0002"]
+    assert [waiting.size for waiting in spool.waiting()] == [path.stat().st_size for path in sorted(spool_dir.glob("*.json"))]
+    first = spool.read(spool.oldest(1)[0])
+    assert first is not None
+    assert first["note"] == "again, and longer"
+
+
+def test_a_full_folder_costs_no_look_at_each_file(spool_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spool = Spool(str(spool_dir), max_files=50)
+    for number in range(50):
+        spool.keep(event(number))
+    looked: list[str] = []
+    stat_of = os.stat
+    monkeypatch.setattr(os, "stat", lambda path, *a, **k: looked.append(str(path)) or stat_of(path, *a, **k))  # type: ignore[func-returns-value]
+    spool.keep(event(99))
+    assert [path for path in looked if path.endswith(".json")] == []
+    (spool_dir / "00000000000000000001-fd_by_hand.json").write_bytes(b"{}")
+    Spool(str(spool_dir), max_bytes=4000).keep(event(100))
+    assert sum(path.stat().st_size for path in spool_dir.glob("*.json")) <= 4000
+
+
 def test_caps_by_count_and_bytes_drop_the_oldest_and_count_them(spool_dir: Path) -> None:
     spool = Spool(str(spool_dir), max_files=3)
     for number in range(5):

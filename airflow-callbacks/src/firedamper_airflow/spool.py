@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import stat
 import time
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ MAX_EVENT_BYTES = 256 * 1024
 STALE_TEMP_SECONDS = 3600
 
 _SUFFIX = ".json"
+_SIZE = re.compile(r"\d{20}-(\d{7,})-")
 _DROPPED = "dropped"
 _LOCK = "lock"
 
@@ -42,15 +44,17 @@ class Spool:
     def keep(self, event: dict[str, Any]) -> None:
         """Stores one event, durably. Raises OSError where the disk does not take it."""
         self._open_folder()
-        # The name sorts by age; the id keeps the same event from lying here twice when two processes report it.
-        name = f"{time.time_ns():020d}-{event['event_id']}{_SUFFIX}"
-        for old in self._files():
-            if old.endswith(f"-{event['event_id']}{_SUFFIX}"):
-                name = old
+        body = json.dumps(event, ensure_ascii=False).encode("utf-8")
+        # The name sorts by age and tells the size, so that a full folder costs one listing and not a look at each of its files: a thousand
+        # failures at once are written by one thread of the scheduler. The id keeps the same event from lying here twice.
+        end = f"-{event['event_id']}{_SUFFIX}"
+        before = [name for name in self._files() if name.endswith(end)]
+        age = before[0].split("-", 1)[0] if before else f"{time.time_ns():020d}"
+        name = f"{age}-{len(body):07d}{end}"
         temp = os.path.join(self.folder, f".{name}.{os.getpid()}.{time.monotonic_ns()}.tmp")
         try:
             with open(temp, "xb") as file:
-                file.write(json.dumps(event, ensure_ascii=False).encode("utf-8"))
+                file.write(body)
                 file.flush()
                 os.fsync(file.fileno())
             os.rename(temp, os.path.join(self.folder, name))
@@ -58,6 +62,9 @@ class Spool:
             with contextlib.suppress(OSError):
                 os.unlink(temp)
             raise
+        for old in before:
+            if old != name:
+                self.remove(old)
         self._keep_caps()
 
     def oldest(self, count: int) -> list[str]:
@@ -184,16 +191,22 @@ class Spool:
         except FileNotFoundError:
             return []
 
+    def _size(self, name: str) -> int:
+        told = _SIZE.match(name)
+        # None where it was put there by hand, or written before sizes stood in names.
+        return int(told[1]) if told else os.stat(os.path.join(self.folder, name)).st_size
+
     def _keep_caps(self) -> None:
         """Oldest out. Two processes at once may both look; each file is counted by the one that removed it."""
         sizes = []
-        for entry in os.scandir(self.folder):
+        for name in sorted(os.listdir(self.folder)):
             with contextlib.suppress(OSError):
-                if entry.name.endswith(_SUFFIX) and not entry.name.startswith("."):
-                    sizes.append((entry.name, entry.stat().st_size))
-                elif entry.name.endswith(".tmp") and time.time() - entry.stat().st_mtime > STALE_TEMP_SECONDS:
-                    os.unlink(entry.path)
-        sizes.sort()
+                if name.endswith(_SUFFIX) and not name.startswith("."):
+                    sizes.append((name, self._size(name)))
+                elif name.endswith(".tmp"):
+                    path = os.path.join(self.folder, name)
+                    if time.time() - os.stat(path).st_mtime > STALE_TEMP_SECONDS:
+                        os.unlink(path)
         count, total = len(sizes), sum(size for _, size in sizes)
         for name, size in sizes[:-1]:
             if count <= self.max_files and total <= self.max_bytes:
