@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -66,24 +65,34 @@ class Database:
         return True
 
 
+ROLES = ("repair", "owner", "writer", "reader", "clerk", "boss", "intern", '"we""ird %s"')
+
+#: A test may have left a session behind, and schemas, and rights on the database: roles can only be dropped after all of that.
+AFRESH = "\n".join(
+    [
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid();",
+        "DROP SCHEMA IF EXISTS sales, backup, firedamper CASCADE;",
+        *(f"DO $$ BEGIN CREATE ROLE {role}; EXCEPTION WHEN duplicate_object THEN END $$; DROP OWNED BY {role};" for role in ROLES),
+        *(f"DROP ROLE {role}; CREATE ROLE {role} LOGIN PASSWORD 'pw';" for role in ROLES),
+        "GRANT owner TO repair; GRANT CREATE ON DATABASE ops_test TO repair;",
+        "CREATE SCHEMA sales AUTHORIZATION owner; GRANT USAGE ON SCHEMA sales TO PUBLIC;",
+    ]
+)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _database() -> None:
+    if POSTGRES:
+        Database("postgres").run("CREATE DATABASE ops_test")
+
+
 @pytest.fixture(params=["psycopg2", "psycopg3"])
-def database(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+def database(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Database:
     """The acts connect as ``repair``, a member of ``owner`` and no superuser; all roles are made anew."""
     from firedamper_airflow.ops import database as module
 
-    admin = Database("postgres")
-    roles = ("repair", "owner", "writer", "reader", "clerk", "boss", "intern", 'we"ird %s')
-    for name in ("ops_test",):
-        admin.run(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
-    for role in roles:
-        quoted = '"' + role.replace('"', '""') + '"'
-        admin.run(f"DROP ROLE IF EXISTS {quoted}")
-        admin.run(f"CREATE ROLE {quoted} LOGIN PASSWORD 'pw'")
-    admin.run("GRANT owner TO repair")
-    admin.run("CREATE DATABASE ops_test")
     made = Database("ops_test")
-    made.run("GRANT CREATE ON DATABASE ops_test TO repair")
-    made.run("CREATE SCHEMA sales AUTHORIZATION owner; GRANT USAGE ON SCHEMA sales TO PUBLIC")
+    made.run(AFRESH)
 
     def connect(conn_id: str) -> Any:
         assert conn_id == "warehouse"
@@ -94,5 +103,4 @@ def database(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
         return module.Session(driver.connect(made.dsn("repair")), "postgres")
 
     monkeypatch.setattr(module, "connect", connect)
-    yield made
-    admin.run("DROP DATABASE ops_test WITH (FORCE)")
+    return made
