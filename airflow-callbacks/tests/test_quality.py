@@ -1,4 +1,4 @@
-"""Check operators in the shapes of common.sql 1.14.0, 1.33.0 and 2.1.1 (their attributes, their words), and what people hand over."""
+"""Check operators in the shapes of common.sql 1.14.2, 1.33.0 and 2.1.1 (their attributes, their words), and what people hand over."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ METRICS = {"COUNT(*)": 1.1, "SUM(amount)": 1.2, "MIN(id)": 3}
     ("words", "expected"),
     [
         (
-            "The following tests have failed:\n COUNT(*), SUM(amount)",  # 1.14.0
+            "The following tests have failed:\n COUNT(*), SUM(amount)",  # 1.14.2
             [("COUNT(*)", None, None, "ratio < 1.1", False), ("SUM(amount)", None, None, "ratio < 1.2", False)],
         ),
         (
@@ -135,8 +135,8 @@ def test_results_that_are_kept_for_listeners_are_preferred_where_the_operator_ke
     kept = [result(success=True, name="a"), result(), result(name="w", severity="warn")]
     task = SimpleNamespace(sql=["a"], table="orders", metrics_thresholds=METRICS, check_results=kept)
     assert checks_of(task, Airflow("The following tests have failed:\n ...")) == [
-        ("x", None, 3.0, "< 1.1", False),
-        ("a", None, 3.0, "< 1.1", True),
+        ("x", None, 3.0, "ratio < 1.1", False),
+        ("a", None, 3.0, "ratio < 1.1", True),
     ]
     # An operator of somebody's that fails in words of its own.
     assert checks_of(SimpleNamespace(sql="q", check_results=[result()]), Airflow("Nope")) == [

@@ -146,7 +146,7 @@ def _hook_class() -> Any:
     try:
         from airflow.sdk import BaseHook as Base
     except ImportError:
-        from airflow.hooks.base import BaseHook as Base  # 2.9-2.11
+        from airflow.hooks.base import BaseHook as Base  # 2.9-3.0
 
     class FiredamperHook(Base):  # type: ignore[misc,unused-ignore]
         """What Airflow's connection page needs to know; and ``settings()`` for code that wants what the connection says."""

@@ -1,9 +1,9 @@
 """What the check operators of the common.sql provider, and those of other providers built on them, found out about a table.
 
 They are known by what they have, not by their names: BigQuery's and Snowflake's are other classes with the same attributes. Read from
-the operator itself where ``execute`` left its results there, from the words of its exception where that is all there is. Seen: common.sql
-1.14.0 (of 2.9's time), 1.33.0, 2.1.1 (which keeps ``check_results``). Only what says that data was looked at and found wanting counts: a
-connection that was refused is no statement about the data.
+the operator itself where ``execute`` left its results there, from the words of its exception where that is all there is. Seen:
+common.sql 1.14.2 (of 2.9's time), 1.21.0, 1.28.0, 1.33.0, 2.0.1 and 2.1.1 (which keep ``check_results``). Only what says that data was
+looked at and found wanting counts: a connection that was refused is no statement about the data.
 """
 
 from __future__ import annotations
@@ -126,8 +126,15 @@ def _value_check(task: Any, words: str) -> list[Check]:
 def _interval_check(task: Any, words: str) -> list[Check]:
     found = _results(task)
     if found:
-        # Named interval_<metric> there (2.1.1).
-        return [{**check, "check": check["check"].removeprefix("interval_") or check["check"]} for check in found]
+        # Named interval_<metric>, with the bound of the ratio (2.0.1, 2.1.1).
+        return [
+            {
+                **check,
+                "check": check["check"].removeprefix("interval_") or check["check"],
+                "threshold": f"ratio {check['threshold']}",
+            }
+            for check in found
+        ]
     # Old ones name the failed metrics, newer ones write a dict for each; the operator itself keeps nothing.
     limits = _mapping(read(task, "metrics_thresholds"))
     told = words.partition("The following tests have failed:")[2]
@@ -168,7 +175,7 @@ def _has_sql(task: Any) -> bool:
 
 
 def _results(task: Any) -> list[Check]:
-    """common.sql 2.1: what was checked, in one form for all operators, kept for listeners such as this one."""
+    """common.sql 2.0 and later: what was checked, in one form for all operators, kept for listeners such as this one."""
     found = []
     results = read(task, "check_results")
     for one in results if is_a(results, list) else ():
