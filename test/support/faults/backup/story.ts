@@ -1,0 +1,58 @@
+/** One failure from beginning to end on a fake Airflow, with a backup of every instant at which something was written. */
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { backupDatabase } from '../../../../src/store/backup.ts';
+import type { FakeAirflow } from '../../fakeAirflow/index.ts';
+import type { Service } from '../../service.ts';
+import { failure } from './program.ts';
+
+/** A chain, two intervals to repair, a reader that somebody else has paused. */
+export function describeWorld(fake: FakeAirflow): void {
+  fake.dag('a', { tasks: { make: { outlets: ['s3://a'] } } });
+  fake.dag('b', { tasks: { make: { outlets: ['s3://b'] } }, schedule: { assets: 's3://a' } });
+  fake.dag('c', { tasks: { make: {} }, schedule: { assets: 's3://b' } });
+  fake.dag('f', { tasks: { make: {} }, schedule: { assets: 's3://a' }, paused: true });
+}
+
+export async function tell(fake: FakeAirflow, service: Service): Promise<void> {
+  for (const run of ['r1', 'r2']) {
+    fake.setOutcome('a', 'make', 'failed');
+    fake.startRun('a', { runId: run });
+    await fake.until((f) => f.runs('a').some((r) => r.runId === run && r.state === 'failed'));
+    await service.callback(failure('a', run));
+  }
+  await service.reaches('contained', 'a');
+  fake.world.outcomes.delete('a/make');
+  const { id } = await service.incident('a');
+  const { repair } = (await service.call('rita', 'POST', `/v1/incidents/${id}/fixed`, { reason: 'mended' })).body;
+  await service.until('a plan', async () => (await service.get(`/v1/repairs/${repair.id}`)).state === 'proposed');
+  const { digest } = await service.get(`/v1/repairs/${repair.id}`);
+  await service.call('ann', 'POST', `/v1/repairs/${repair.id}/approve`, { digest, comment: 'go' });
+  await service.reaches('resolved', 'a');
+}
+
+/** Copies the database of `folder` again and again until told to stop; every copy is one committed state of the story. */
+export function copyAll(folder: string, to: string): () => string[] {
+  let on = true;
+  let n = 0;
+  let last = -1;
+  const database = join(folder, 'firedamper.db');
+  const watch = new Database(database, { readonly: true });
+  const version = () => Number(watch.pragma('data_version', { simple: true }));
+  const look = () => {
+    if (!on) return;
+    const now = version();
+    if (now !== last) {
+      last = now;
+      backupDatabase(database, join(to, `point-${String(n++).padStart(3, '0')}.db`), new Date());
+    }
+    setImmediate(look);
+  };
+  look();
+  return () => {
+    on = false;
+    watch.close();
+    return readdirSync(to).sort();
+  };
+}
