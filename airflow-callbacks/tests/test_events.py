@@ -188,7 +188,11 @@ def test_a_deadline_that_was_missed_is_late_data_and_about_the_run() -> None:
     assert "never-to-be-sent" not in json.dumps(event)
     said = events.from_context(None, {"dag_run": run, "deadline": deadline}, {"note": "late", "incident_type": "platform"})
     assert said is not None
-    assert (said["note"], said["incident_type"]) == ("late", "platform")
+    assert (said["note"], said["incident_type"]) == ("late (deadline 2026-11-21T04:00:00.000000+00:00 missed)", "platform")
+    later = {**deadline, "deadline_time": "2026-11-21T05:00:00Z"}
+    other = events.from_context(None, {"dag_run": run, "deadline": later}, {"note": "late", "incident_type": "platform"})
+    assert other is not None
+    assert signing.webhook_id("prod", said) != signing.webhook_id("prod", other)
 
 
 @pytest.mark.parametrize(

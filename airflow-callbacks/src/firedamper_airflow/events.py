@@ -44,6 +44,9 @@ def from_context(kind: Optional[str], context: Mapping[str, Any], words: Mapping
     reason = item(context, "reason")
     if item(context, "deadline") is not None:
         event = _from_deadline(context)
+        # The time stays in: two deadlines of one run, missed with the same words, are two.
+        note = text(words.get("note")) if words.get("note") else ""
+        words = {**words, "note": f"{note[:2048]} ({event['note']})" if note else None}
     elif reason is not None:
         kind = "run_succeeded" if text(reason) == "success" else "run_failed"
         event = _from_run(kind, item(context, "dag_run"), reason, context)
