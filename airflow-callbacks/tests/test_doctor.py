@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import datetime
 import json
-import os
 import socket
 import ssl
 import sys
@@ -300,15 +299,19 @@ def test_without_airflow_it_says_so_and_goes_on(configured: Receiver, told: Any,
 
 
 def test_an_address_that_only_tasks_may_read_is_worth_a_word(
-    configured: Receiver, told: Any, monkeypatch: pytest.MonkeyPatch
+    configured: Receiver, told: Any, airflow: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from firedamper_airflow import hook
-
+    stored = SimpleNamespace(host="127.0.0.1", schema=None, port=configured.port, login="prod", password=SECRET, extra_dejson={})
+    models = ModuleType("airflow.models.connection")
+    models.Connection = SimpleNamespace(get_connection_from_secrets={"firedamper_default": stored}.__getitem__)  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "airflow.models", ModuleType("airflow.models"))
+    monkeypatch.setitem(sys.modules, "airflow.models.connection", models)
     for name in ("FIREDAMPER_URL", "FIREDAMPER_SECRET"):
         monkeypatch.delenv(name)
-    monkeypatch.setattr(hook, "from_airflow", lambda _: {"url": configured.url, "secret": SECRET})
     code, text = told()
     assert code == 1
     assert "which only tasks may read" in text
     assert "answered 202" in text
-    assert os.environ.get("FIREDAMPER_URL") is None
+    assert SECRET not in text
+    airflow.plugins = [SimpleNamespace(name="firedamper", listeners=[])]
+    assert "FIREDAMPER_CONN_ID" in told()[1].split("without its listener")[1]

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 from firedamper_airflow import events, links, settings, transport
 from firedamper_airflow._version import __version__
+from firedamper_airflow.commandline import find_settings
 from firedamper_airflow.settings import Settings
 from firedamper_airflow.spool import Spool
 
@@ -69,7 +70,7 @@ def examine(environ: Mapping[str, str], send: bool = True) -> Iterator[Finding]:
     """Step by step; what cannot matter any more is not tried."""
     yield Finding(OK, f"airflow-provider-firedamper {__version__}, Python {sys.version.split()[0]}, {sys.prefix}")
     yield from _airflow()
-    found = settings.in_task(asked_for=True)
+    found = find_settings()
     yield from _settings(environ, found)
     yield from _plugin(found)
     yield from _links(found)
@@ -152,7 +153,12 @@ def _plugin(found: Settings) -> Iterator[Finding]:
     elif found.ready and not found.listener:
         yield Finding(OK, "the plugin is loaded; its listener is switched off (FIREDAMPER_LISTENER)")
     else:
-        yield Finding(WARN, "the plugin is loaded without its listener", "that follows from the settings above")
+        named = "FIREDAMPER_CONN_ID in the environment or airflow.cfg makes the listener look for the connection"
+        yield Finding(
+            WARN,
+            "the plugin is loaded without its listener: only what DAGs name themselves is reported",
+            named if found.ready else "that follows from the settings above",
+        )
 
 
 def _loaded_plugins(manager: Any) -> tuple[Sequence[Any], Mapping[str, str]]:

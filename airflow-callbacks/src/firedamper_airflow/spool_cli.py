@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import Any, Optional, Sequence
 
-from firedamper_airflow import settings, transport
+from firedamper_airflow import transport
+from firedamper_airflow.commandline import find_settings
 from firedamper_airflow.settings import Settings
 from firedamper_airflow.spool import Spool, Waiting
 
@@ -35,7 +36,7 @@ class Flushed:
 
 def main(arguments: Optional[Sequence[str]] = None) -> int:
     parsed = _parser().parse_args(arguments)
-    found = settings.in_task(asked_for=True)
+    found = find_settings()
     if parsed.folder:
         found = replace(found, spool_dir=parsed.folder)
     try:
