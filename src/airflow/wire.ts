@@ -48,13 +48,20 @@ export const createWire = (parts: WireParts, auth: Authenticator | null, prefix:
     const about = { operation, changes: method !== 'get' && spec.changesNothing !== true, hide: parts.hide };
     const path = prefix + fillPath(operation, template, spec.ids ?? {}) + queryText(spec.query ?? {});
     const repeatable = method === 'get' || method === 'patch';
+    let lost = false;
     try {
       return await parts.lanes[spec.lane].run(operation, repeatable, async () => {
-        const answer = await sendWithLogin(parts, auth, { method, path, body: spec.body }, about);
-        return readAnswer(answer, about, parts.now(), read);
+        try {
+          const answer = await sendWithLogin(parts, auth, { method, path, body: spec.body }, about);
+          return readAnswer(answer, about, parts.now(), read);
+        } catch (error) {
+          lost ||= error instanceof CallFailure && error.error.outcome === 'unknown';
+          throw error;
+        }
       });
     } catch (error) {
-      const known = error instanceof AirflowError ? error : surprise(error, about);
+      const last = error instanceof AirflowError ? error : surprise(error, about);
+      const known = lost ? unsure(last) : last;
       parts.onError(known);
       throw known;
     }
@@ -124,6 +131,12 @@ const readAnswer = <T>(answer: HttpAnswer, about: CallAbout, now: number, read: 
     throw error;
   }
 };
+
+/** A later try that certainly did nothing says nothing about an earlier one whose answer was lost. */
+const unsure = (error: AirflowError): AirflowError =>
+  error.outcome === 'unknown'
+    ? error
+    : new AirflowError(error.kind, error.message, { outcome: 'unknown', status: error.status, operation: error.operation });
 
 /** A bug of ours; what it says may quote the request, so only its kind is passed on. */
 const surprise = (error: unknown, about: CallAbout): AirflowError =>

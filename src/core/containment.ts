@@ -10,7 +10,7 @@ import type { Hold } from './hold.ts';
 import type { Incident, Spared } from './incident.ts';
 import { HOLD_STATE, isOver, OWNERSHIP_STATE, step } from './lifecycle.ts';
 import { affectedTasks, blocksRepair, describePath, type Reached, walk } from './lineage.ts';
-import { releaseNow } from './ownership.ts';
+import { observePause, releaseNow, takenOver } from './ownership.ts';
 import { type Reason, reason } from './reason.ts';
 import { setStatus } from './status.ts';
 import { AIRFLOW } from './timeline.ts';
@@ -45,8 +45,12 @@ export function contain(draft: Draft, incidentId: string, survey: Survey): void 
   }
   const { within, over } = applyCaps(draft, incident, wanted);
   spared.push(...over);
-  if (draft.policy.hold.pauseFailingDag)
-    within.unshift({ airflow: incident.airflow, dagId: incident.dagId, depth: 0, edges: [] });
+  if (draft.policy.hold.pauseFailingDag) {
+    const itself: Reached = { airflow: incident.airflow, dagId: incident.dagId, depth: 0, edges: [] };
+    const why = sparedBecause(draft, incident, itself, factsOf(draft, survey, incident, itself));
+    if (why) spared.push(spare(itself, why));
+    else within.unshift(itself);
+  }
   for (const dag of within) hold(draft, incident, dag, factsOf(draft, survey, incident, dag), survey.auditCursor);
   tellSpared(draft, incident, spared);
   tellGaps(draft, incident, survey);
@@ -158,6 +162,9 @@ function hold(draft: Draft, incident: Incident, dag: Reached, facts: DagFacts | 
 
 /** One more hold on a DAG: the first one pauses it, the others count. */
 function claim(draft: Draft, row: Hold, facts: DagFacts | null, cursor: number | null): void {
+  // Somebody has unpaused what others had paused, and no poll has seen it yet: the holds that counted on that pause end with it, or they would
+  // keep ours from ever being lifted.
+  if (draft.ownership(row).state === 'foreign' && facts?.paused === false) observePause(draft, row, false, null);
   const own = draft.ownership(row);
   if (own.state === 'ours') {
     settleHold(draft, row, 'held', reason('already_ours'));
@@ -187,7 +194,8 @@ export function intendPause(draft: Draft, dag: DagRef, cursor: number | null): v
     since: draft.now,
     uncertain: false,
     foundPaused: false,
-    ops: [intent.op],
+    // Behind a cursor that stays, our earlier requests stay in the log as well: they must not pass for somebody else's.
+    ops: own.auditCursor === cursor ? [...own.ops, intent.op] : [intent.op],
   });
 }
 
@@ -219,6 +227,8 @@ export function paused(draft: Draft, dag: DagRef, found: PauseFound): void {
   } else if (found.was === 'gone') {
     draft.putOwnership({ ...own, state: 'none' });
     for (const h of waiting) settleHold(draft, h, 'released', reason('dag_gone'));
+  } else if (found.was === 'taken_over') {
+    takenOver(draft, dag, found.who);
   } else {
     const uncertain = found.was === 'paused_by_unknown';
     draft.putOwnership({ ...own, state: 'ours', uncertain });

@@ -31,7 +31,7 @@ export type RepairState = keyof typeof REPAIR_STATE;
 export const HOLD_STATE = {
   intended: ['held', 'foreign', 'ceded', 'release_intended', 'released'],
   held: ['ceded', 'foreign', 'release_intended', 'released'],
-  foreign: ['held', 'released'],
+  foreign: ['held', 'ceded', 'released'],
   ceded: ['released'],
   release_intended: ['released', 'ceded', 'foreign', 'held'],
   released: [],

@@ -82,6 +82,12 @@ export function unpaused(draft: Draft, dag: DagRef, found: UnpauseFound): string
   return leaving.map((h) => h.incidentId);
 }
 
+/** A person unpaused it while our pause was still on its way to be read back. */
+export function takenOver(draft: Draft, dag: DagRef, who: string): void {
+  draft.putOwnership({ ...draft.ownership(dag), state: 'ceded' });
+  for (const h of draft.holdingOn(dag)) cede(draft, h, reason('person_unpaused', { who }));
+}
+
 /** A person took the DAG over: said once, never fought. */
 function cede(draft: Draft, hold: Hold, why: Reason): void {
   step(HOLD_STATE, `hold ${hold.id}`, hold.state, 'ceded');

@@ -11,7 +11,8 @@ type Act = { readonly airflow: string; readonly dagId: string };
 export async function pauseDag(deps: EffectDeps, intent: Intent, act: Act, settle: boolean): Promise<Outcome> {
   const client = deps.client(act.airflow);
   try {
-    if (settle) {
+    // An earlier attempt may have reached Airflow, also where its own last word was a refused connection.
+    if (settle || intent.attempts > 1) {
       const found = await settlePause(deps, act);
       if (found) return done({ kind: 'pause_dag', found });
     }
@@ -20,7 +21,11 @@ export async function pauseDag(deps: EffectDeps, intent: Intent, act: Act, settl
     await client.setPaused(act.dagId, true, intent.op);
     const paused = await deps.readBack(act.airflow, act.dagId);
     if (paused === 'gone') return done({ kind: 'pause_dag', found: { was: 'gone' } });
-    if (!paused) return { result: 'failed', error: 'Airflow answered, but the DAG reads back as not paused', retry: true };
+    if (!paused) {
+      const who = await undoneBy(deps, act);
+      if (who !== null) return done({ kind: 'pause_dag', found: { was: 'taken_over', who } });
+      return { result: 'failed', error: 'Airflow answered, but the DAG reads back as not paused', retry: true };
+    }
     return done({ kind: 'pause_dag', found: { was: 'paused_by_us', settled: false } });
   } catch (error) {
     if (isGone(error)) return done({ kind: 'pause_dag', found: { was: 'gone' } });
@@ -43,11 +48,29 @@ async function settlePause(deps: EffectDeps, act: Act): Promise<PauseFound | nul
   const state = await deps.snapshot();
   const own = state.ownerships.find((o) => o.airflow === act.airflow && o.dagId === act.dagId);
   const dag = await client.getDag(act.dagId);
-  if (!dag.paused) return null;
+  if (!dag.paused) {
+    const who = await undoneBy(deps, act);
+    return who === null ? null : { was: 'taken_over', who };
+  }
   if (!own || own.auditCursor === null) return { was: 'paused_by_unknown' };
   const audit = await client.auditRows(act.dagId, own.auditCursor);
   if (!audit.readable) return { was: 'paused_by_unknown' };
   const ours = { ops: own.ops, account: client.account, marked: client.canBackfill };
   if (audit.rows.some((r) => isOurs(r, ours, true))) return { was: 'paused_by_us', settled: true };
   return audit.rows.length > 0 ? { was: 'already_paused', settled: true } : { was: 'paused_by_unknown' };
+}
+
+/** Who touched the switch after our own request stood in the audit log; null: nobody, or it cannot be told, and then the hold comes first. */
+async function undoneBy(deps: EffectDeps, act: Act): Promise<string | null> {
+  const client = deps.client(act.airflow);
+  const own = (await deps.snapshot()).ownerships.find((o) => o.airflow === act.airflow && o.dagId === act.dagId);
+  if (!own || own.auditCursor === null) return null;
+  const audit = await client.auditRows(act.dagId, own.auditCursor);
+  if (!audit.readable) return null;
+  const ours = { ops: own.ops, account: client.account, marked: client.canBackfill };
+  const arrived = audit.rows.findIndex((r) => isOurs(r, ours, true));
+  if (arrived < 0) return null;
+  // 3.0.x write no direction that can be trusted: somebody was there, and it is not paused.
+  const after = audit.rows.slice(arrived).findLast((r) => !isOurs(r, ours, true) && r.paused !== true);
+  return after ? (after.owner ?? 'somebody') : null;
 }

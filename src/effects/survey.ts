@@ -25,14 +25,15 @@ export async function survey(deps: EffectDeps, act: { airflow: string; incidentI
 async function read(deps: EffectDeps, incident: Incident): Promise<Survey> {
   const client = deps.client(incident.airflow);
   const last = incident.runs.filter((r) => r.role === 'cause').at(-1);
-  const [taskGraph, run, tasks, dags, cursor] = await Promise.all([
+  // Before the pause states: whoever pauses a DAG after we saw it running must stand behind the cursor, or their pause would pass for ours.
+  const cursor = await client.auditCursor();
+  const [taskGraph, run, tasks, dags] = await Promise.all([
     client.getTaskGraph(incident.dagId).catch(() => null),
     last ? client.getRun(last.dagId, last.runId) : null,
     last
       ? client.listTasks(last.dagId, last.runId).catch((e: unknown) => (isGone(e) ? [] : Promise.reject(e)))
       : ([] as TaskFacts[]),
     statesOf(deps, client, incident),
-    client.auditCursor(),
   ]);
   return {
     taskGraph,

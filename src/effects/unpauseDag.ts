@@ -3,6 +3,7 @@
  * more, so that a person's pause in the gap of one round trip is found and put back.
  */
 import type { Outcome, UnpauseFound } from '../core/events.ts';
+import type { AuditRow, Instant } from '../core/facts.ts';
 import type { Ownership } from '../core/hold.ts';
 import type { Intent } from '../core/intent.ts';
 import { isOurs, touchedBy } from './audit.ts';
@@ -26,31 +27,41 @@ async function unpause(deps: EffectDeps, intent: Intent, act: Act, settle: boole
   if (!own) return { was: 'uncertain', why: 'nothing is known about who paused it' };
   // Airflow writes the audit row before it acts (2.11.2): an earlier attempt of ours may stand in it although the DAG is still paused.
   const asked = settle || intent.attempts > 1;
-  const before = await look(deps, act, own, asked);
+  const before = await look(deps, intent.op, act, own, asked);
   if (!(await client.getDag(act.dagId)).paused) {
-    if (settle && (before.ours || before.unreadable !== null)) return { was: 'unpaused_by_us' };
-    return { was: 'already_unpaused', who: before.who ?? 'somebody' };
+    // An earlier attempt of ours has crossed a person's pause and died before it could look: theirs is put back now.
+    const overrun = asked ? before.overrun(act.forced ? intent.createdAt : '') : null;
+    if (overrun !== null) return putBack(deps, intent, act, overrun);
+    if (asked && (before.ours || before.unreadable !== null)) return { was: 'unpaused_by_us' };
+    return { was: 'already_unpaused', who: before.who('') ?? 'somebody' };
   }
-  if (!act.forced) {
-    if (before.unreadable !== null && deps.policy.release.withoutAuditLog === 'ask')
-      return { was: 'uncertain', why: before.unreadable };
-    if (before.who !== null) return { was: 'touched', who: before.who };
-  }
+  if (!act.forced && before.unreadable !== null && deps.policy.release.withoutAuditLog === 'ask')
+    return { was: 'uncertain', why: before.unreadable };
+  // The order to let go whoever touched it is about what was before the order. Airflow may have been away for an hour since.
+  const since = !act.forced ? '' : asked ? intent.createdAt : null;
+  const who = since === null ? null : before.who(since);
+  if (who !== null) return { was: 'touched', who };
   await client.setPaused(act.dagId, false, intent.op);
-  const after = await look(deps, act, own, true, before.newest);
-  if (after.pausedBy !== null) {
-    await client.setPaused(act.dagId, true, `${intent.op}-back`);
-    return { was: 'repaused', who: after.pausedBy };
-  }
+  const after = await look(deps, intent.op, act, own, true, before.newest);
+  if (after.pausedBy !== null) return putBack(deps, intent, act, after.pausedBy);
   if ((await client.getDag(act.dagId)).paused) throw new Error('Airflow answered, but the DAG reads back as paused');
   return { was: 'unpaused_by_us' };
 }
 
+const backMark = (op: string): string => `${op}-back`;
+
+async function putBack(deps: EffectDeps, intent: Intent, act: Act, who: string): Promise<UnpauseFound> {
+  await deps.client(act.airflow).setPaused(act.dagId, true, backMark(intent.op));
+  return { was: 'repaused', who };
+}
+
 interface Look {
-  /** Somebody who touched the pause state since our pause. */
-  readonly who: string | null;
-  /** Somebody who paused it. */
+  /** Somebody who touched the pause state since our pause and since this instant of Airflow's. */
+  who(since: Instant): string | null;
+  /** Somebody who paused it, or may have: 3.0.x write no direction that can be trusted. */
   readonly pausedBy: string | null;
+  /** Somebody who had paused it, since this instant, when our own unpause arrived, and whom nobody has answered since. */
+  overrun(since: Instant): string | null;
   /** Our own unpause is in the log. */
   readonly ours: boolean;
   readonly unreadable: string | null;
@@ -59,22 +70,38 @@ interface Look {
 
 async function look(
   deps: EffectDeps,
+  op: string,
   act: Act,
   own: Ownership,
   asked: boolean,
   afterId: number | null = own.auditCursor,
 ): Promise<Look> {
   const client = deps.client(act.airflow);
-  const blank: Look = { who: null, pausedBy: null, ours: false, unreadable: null, newest: afterId };
+  const blank: Look = { who: () => null, overrun: () => null, pausedBy: null, ours: false, unreadable: null, newest: afterId };
   if (afterId === null) return { ...blank, unreadable: 'the audit log could not be read when it was paused' };
   const audit = await client.auditRows(act.dagId, afterId);
   if (!audit.readable) return { ...blank, unreadable: audit.why };
-  const ours = { ops: own.ops, account: client.account, marked: client.canBackfill };
-  const foreignPause = audit.rows.find((r) => r.paused === true && !isOurs(r, ours, true));
+  const ops = own.ops.flatMap((op) => [op, backMark(op)]);
+  const ours = { ops, account: client.account, marked: client.canBackfill };
+  // On 3.x the mark alone does not say which of our requests it was; 3.0.x write no direction that can be trusted.
+  const unpause = (r: AuditRow) => isOurs(r, ours, false) && (r.paused === null ? r.op === op : r.paused === false);
+  const foreign = (r: AuditRow) => !isOurs(r, ours, true) && !isOurs(r, ours, false);
+  const foreignPause = audit.rows.find((r) => r.paused !== false && foreign(r));
   return {
-    who: touchedBy(audit.rows, ours, asked),
+    who: (since) =>
+      touchedBy(
+        audit.rows.filter((r) => r.when > since),
+        ours,
+        asked,
+      ),
+    overrun: (since) => {
+      const arrived = audit.rows.findLastIndex(unpause);
+      const last = audit.rows.findLast((r) => foreign(r) && r.when > since);
+      if (!last || last.paused === false || audit.rows.indexOf(last) > arrived) return null;
+      return last.owner ?? 'somebody';
+    },
     pausedBy: foreignPause ? (foreignPause.owner ?? 'somebody') : null,
-    ours: audit.rows.some((r) => isOurs(r, ours, false)),
+    ours: audit.rows.some(unpause),
     unreadable: null,
     newest: audit.rows.at(-1)?.id ?? afterId,
   };

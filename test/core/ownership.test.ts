@@ -1,0 +1,59 @@
+/** Who paused a DAG, when several have a say. */
+import { expect, it } from 'vitest';
+import { dag, Scenario } from './scenario.ts';
+
+it('a person unpauses a DAG that was paused before us: its hold is theirs, and the next look at Airflow goes on', () => {
+  const s = new Scenario(['a>b'], { dags: [dag('b', { paused: true })] });
+  s.fails('a');
+  s.surveyed();
+  expect(s.holds()).toEqual({ b: 'foreign' });
+  s.sees({ paused: [{ dagId: 'b', paused: false, who: 'gerda' }] });
+  expect(s.holds()).toEqual({ b: 'ceded' });
+});
+
+it('unpaused by its owner between two polls, then paused by us for another incident: the last release unpauses it', () => {
+  const s = new Scenario(['a>c', 'b>c'], { dags: [dag('c', { paused: true })] });
+  s.fails('a');
+  s.surveyed();
+  s.fails('b');
+  s.surveyed({ dags: [dag('a'), dag('b'), dag('c')] }).paused();
+  expect(s.holds(0)).toEqual({ c: 'ceded' });
+  expect(s.holds(1)).toEqual({ c: 'held' });
+  s.person({ name: 'ann', role: 'approver' }, { kind: 'release', incidentId: s.incident(1).id, comment: 'go' });
+  s.releasePlanned();
+  expect(s.acts()).toEqual(['unpause c']);
+});
+
+it('a DAG of the protected list is not paused either when it is the failing one', () => {
+  const policy = { hold: { pauseFailingDag: true, protectedDags: ['a'] } };
+  const s = new Scenario(['a>b'], { policy });
+  s.fails('a');
+  s.surveyed();
+  expect(s.acts()).toEqual(['pause b']);
+  expect(s.spared()).toEqual({ a: 'protected' });
+});
+
+it('a pause that a person undid before it was read back is theirs: no second pause', () => {
+  const s = new Scenario(['a>b']);
+  s.fails('a');
+  s.surveyed();
+  s.answer('pause_dag', { kind: 'pause_dag', found: { was: 'taken_over', who: 'gerda' } });
+  expect(s.holds()).toEqual({ b: 'ceded' });
+  expect(s.reasons('hold.ceded')).toEqual(['person_unpaused']);
+  expect(s.incident().status).toBe('contained');
+  expect(s.acts()).toEqual([]);
+});
+
+it('claimed again while it was let go: our own requests of before are still known as ours', () => {
+  const s = new Scenario(['a>c', 'b>c']);
+  s.contained('a');
+  s.person({ name: 'ann', role: 'approver' }, { kind: 'release', incidentId: s.incident(0).id, comment: 'go' });
+  s.releasePlanned();
+  s.fails('b');
+  s.surveyed();
+  s.unpaused();
+  const own = s.state.ownerships.find((o) => o.dagId === 'c');
+  expect(own?.state).toBe('pause_intended');
+  expect(own?.auditCursor).toBe(7);
+  expect(own?.ops).toHaveLength(3);
+});

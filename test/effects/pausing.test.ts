@@ -1,0 +1,187 @@
+/** The effects that move the pause switch, against an Airflow of one DAG: what an earlier attempt left behind, and what people did meanwhile. */
+import { describe, expect, it } from 'vitest';
+import type { AirflowClient } from '../../src/airflow/client.ts';
+import { EMPTY_STATE } from '../../src/core/draft.ts';
+import type { AuditRow } from '../../src/core/facts.ts';
+import type { Hold, Ownership } from '../../src/core/hold.ts';
+import type { Intent } from '../../src/core/intent.ts';
+import { reason } from '../../src/core/reason.ts';
+import type { EffectDeps } from '../../src/effects/deps.ts';
+import { pauseDag } from '../../src/effects/pauseDag.ts';
+import { unpauseDag } from '../../src/effects/unpauseDag.ts';
+import { POLICY } from '../core/scenario.ts';
+
+const NOW = '2026-11-21T06:00:00.000Z';
+const later = (s: number) => new Date(Date.parse(NOW) + s * 1000).toISOString();
+
+/** One DAG, its audit log, and a hook that stands between our requests. */
+class OneDag {
+  paused = false;
+  rows: AuditRow[] = [];
+  seconds = 0;
+  /** Runs after a PATCH of ours has worked and before its answer. */
+  afterPatch: () => void = () => undefined;
+  readonly marked: boolean;
+  readonly directions: boolean;
+  constructor({ marked = true, directions = true } = {}) {
+    this.marked = marked;
+    this.directions = directions;
+  }
+  touch(owner: string, paused: boolean, op: string | null = null): void {
+    const row = { id: this.rows.length + 1, when: later(this.seconds), dagId: 'd', event: 'patch_dag', owner, pattern: null };
+    this.rows.push({ ...row, paused: this.directions ? paused : null, op: this.marked ? op : null });
+    this.paused = paused;
+  }
+  deps(own: Partial<Ownership>, holds: readonly Hold[] = [HOLD]): EffectDeps {
+    const client = {
+      account: 'firedamper',
+      canBackfill: this.marked,
+      getDag: async () => ({ dagId: 'd', paused: this.paused }),
+      setPaused: async (_: string, paused: boolean, op: string) => {
+        this.touch('firedamper', paused, op);
+        this.afterPatch();
+      },
+      auditRows: async (_: string, after: number) => ({ readable: true, rows: this.rows.filter((r) => r.id > after) }),
+    } as unknown as AirflowClient;
+    const ownership = { ...OWN, ...own };
+    return {
+      client: () => client,
+      policy: POLICY,
+      now: () => Date.parse(NOW),
+      snapshot: async () => ({ ...EMPTY_STATE, ownerships: [ownership], holds }),
+      readBack: async () => this.paused,
+    } as unknown as EffectDeps;
+  }
+}
+
+const OWN: Ownership = {
+  ...{ airflow: 'prod', dagId: 'd', state: 'pause_intended', op: 'fd-1', auditCursor: 0, since: NOW, uncertain: false },
+  ...{ foundPaused: false, ops: ['fd-1'] },
+};
+const HOLD: Hold = {
+  ...{ id: 'hold-1', incidentId: 'inc-1', airflow: 'prod', dagId: 'd', state: 'intended', foundPaused: false },
+  ...{
+    reason: reason('downstream'),
+    path: [],
+    link: 'asset',
+    depth: 1,
+    since: NOW,
+    reviewBy: NOW,
+    reviewAsked: false,
+    releasedAt: null,
+  },
+};
+const act = { kind: 'pause_dag', airflow: 'prod', dagId: 'd' } as const;
+const intent = (change: Partial<Intent> = {}): Intent => ({
+  ...{ id: 'int-1', act, state: 'sending', op: 'fd-1', attempts: 1, createdAt: NOW, dueAt: NOW, lastError: null },
+  ...change,
+});
+const foundBy = (outcome: Awaited<ReturnType<typeof pauseDag>>) =>
+  'facts' in outcome && 'found' in outcome.facts ? outcome.facts.found : outcome;
+
+describe('pausing', () => {
+  it('a person who undoes our pause before it is read back keeps the DAG: no second pause', async () => {
+    const dag = new OneDag();
+    dag.afterPatch = () => dag.touch('gerda', false);
+    expect(foundBy(await pauseDag(dag.deps({}), intent(), act, false))).toEqual({ was: 'taken_over', who: 'gerda' });
+    expect(dag.paused).toBe(false);
+  });
+
+  it.each([
+    ['3.x', true],
+    ['2.x', false],
+  ])('the answer was lost, and a person undid the pause: no second pause (%s)', async (_, marked) => {
+    const dag = new OneDag({ marked });
+    dag.touch('firedamper', true, 'fd-1');
+    dag.touch('gerda', false);
+    expect(foundBy(await pauseDag(dag.deps({}), intent({ attempts: 2 }), act, true))).toEqual({
+      was: 'taken_over',
+      who: 'gerda',
+    });
+    expect(dag.paused).toBe(false);
+  });
+
+  it('an earlier attempt whose last word was a refused connection is looked at like one whose answer was lost', async () => {
+    const dag = new OneDag();
+    dag.touch('firedamper', true, 'fd-1');
+    dag.touch('gerda', false);
+    expect(foundBy(await pauseDag(dag.deps({}), intent({ attempts: 2 }), act, false))).toEqual({
+      was: 'taken_over',
+      who: 'gerda',
+    });
+  });
+
+  it('our request stands in the log, but did not work, and nobody was there since: it is sent again', async () => {
+    const dag = new OneDag();
+    dag.touch('gerda', false);
+    dag.touch('firedamper', true, 'fd-1');
+    dag.paused = false;
+    expect(foundBy(await pauseDag(dag.deps({}), intent({ attempts: 2 }), act, true))).toEqual({
+      was: 'paused_by_us',
+      settled: false,
+    });
+    expect(dag.paused).toBe(true);
+  });
+});
+
+describe('unpausing', () => {
+  const release = { kind: 'unpause_dag', airflow: 'prod', dagId: 'd', forced: false } as const;
+  const own = { state: 'resume_intended', op: 'fd-2', ops: ['fd-1', 'fd-2'] } as const;
+  const unpause = (dag: OneDag, change: Partial<Intent>, forced = false, settle = false) =>
+    unpauseDag(dag.deps(own), intent({ op: 'fd-2', ...change }), { ...release, forced }, settle).then(foundBy);
+
+  it.each([
+    ['3.1 and later', true],
+    ['3.0.x, which write no direction that can be trusted', false],
+  ])('a pause in the gap of one round trip is put back (%s)', async (_, directions) => {
+    const dag = new OneDag({ directions });
+    dag.touch('firedamper', true, 'fd-1');
+    const patch = () => {
+      dag.afterPatch = () => undefined;
+      // It came just before our unpause.
+      dag.rows.splice(1, 0, { ...dag.rows[0]!, owner: 'gerda', op: null });
+      dag.rows = dag.rows.map((r, i) => ({ ...r, id: i + 1 }));
+    };
+    dag.afterPatch = patch;
+    expect(await unpause(dag, {})).toEqual({ was: 'repaused', who: 'gerda' });
+    expect(dag.paused).toBe(true);
+  });
+
+  it('killed between an unpause that crossed a person and the look after it: the pause is put back at the next attempt', async () => {
+    const dag = new OneDag();
+    dag.touch('firedamper', true, 'fd-1');
+    dag.touch('gerda', true);
+    dag.touch('firedamper', false, 'fd-2');
+    expect(await unpause(dag, { attempts: 2 }, false, true)).toEqual({ was: 'repaused', who: 'gerda' });
+    expect(dag.paused).toBe(true);
+  });
+
+  it('our unpause worked and the connection was refused afterwards: it is ours, nobody took the DAG over', async () => {
+    const dag = new OneDag();
+    dag.touch('firedamper', true, 'fd-1');
+    dag.touch('firedamper', false, 'fd-2');
+    expect(await unpause(dag, { attempts: 2 }, false, false)).toEqual({ was: 'unpaused_by_us' });
+  });
+
+  it('unpaused by a person before our own request arrived: said so, although our pause stands in the log', async () => {
+    const dag = new OneDag();
+    dag.touch('firedamper', true, 'fd-1');
+    dag.touch('gerda', false);
+    expect(await unpause(dag, { attempts: 2 }, false, true)).toEqual({ was: 'already_unpaused', who: 'gerda' });
+  });
+
+  it('an order to let go whoever touched it is about what was before the order', async () => {
+    const dag = new OneDag();
+    dag.touch('firedamper', true, 'fd-1');
+    dag.touch('gerda', true);
+    dag.seconds = 3_600;
+    expect(await unpause(dag, { createdAt: later(60) }, true)).toEqual({ was: 'unpaused_by_us' });
+
+    const away = new OneDag();
+    away.touch('firedamper', true, 'fd-1');
+    away.seconds = 1_800;
+    away.touch('gerda', true);
+    expect(await unpause(away, { createdAt: later(60), attempts: 7 }, true)).toEqual({ was: 'touched', who: 'gerda' });
+    expect(away.paused).toBe(true);
+  });
+});
