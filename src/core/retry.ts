@@ -38,7 +38,9 @@ export function nextAttempt(
   // An act that only reads is not recorded before it is made, so its attempt counts here.
   const attempts = intent.attempts + (CHANGES_OUTSIDE[intent.act.kind] ? 0 : 1);
   const hopeless = outcome.result === 'failed' && !outcome.retry;
-  if (hopeless || attempts >= MAX_ATTEMPTS[intent.act.kind])
+  // Given up while nobody can look, an act that may well have worked would be told as refused.
+  const unread = outcome.result === 'unknown' && outcome.unread === true;
+  if (hopeless || (attempts >= MAX_ATTEMPTS[intent.act.kind] && !unread))
     return { ...intent, attempts, state: 'failed', lastError: outcome.error };
   const spread = 0.5 + (Number.parseInt(chance.slice(0, 2), 36) || 0) / (36 * 36) / 2;
   const delay = Math.min(CAP_MS, BASE_MS * 2 ** Math.min(attempts, 10)) * spread;

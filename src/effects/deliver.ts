@@ -3,13 +3,20 @@ import { AirflowError } from '../airflow/client.ts';
 import type { Outcome } from '../core/events.ts';
 import type { DeliveryOrder, Intent } from '../core/intent.ts';
 import type { EffectDeps } from './deps.ts';
-import { done, failure } from './outcome.ts';
+import { done, failure, mayStillCome } from './outcome.ts';
 
 type Act = { readonly airflow: string; readonly incidentId: string; readonly delivery: DeliveryOrder };
 
 export async function deliver(deps: EffectDeps, intent: Intent, act: Act, settle: boolean): Promise<Outcome> {
   try {
-    return done({ kind: 'deliver', delivery: act.delivery, runIds: await send(deps, intent, act, settle) });
+    const order = act.delivery;
+    if (settle && order.how === 'event') {
+      if (await postedBefore(deps, intent, act.airflow, order.assetKey))
+        return done({ kind: 'deliver', delivery: order, runIds: {} });
+      const early = mayStillCome(intent);
+      if (early) return early;
+    }
+    return done({ kind: 'deliver', delivery: order, runIds: await send(deps, intent, act, settle) });
   } catch (error) {
     return failure(error);
   }
@@ -19,7 +26,6 @@ async function send(deps: EffectDeps, intent: Intent, act: Act, settle: boolean)
   const client = deps.client(act.airflow);
   const order = act.delivery;
   if (order.how === 'event') {
-    if (settle && (await postedBefore(deps, intent, act.airflow, order.assetKey))) return {};
     await client.createAssetEvent(order.assetKey, { firedamper_op: intent.op, firedamper_incident: act.incidentId });
     return {};
   }

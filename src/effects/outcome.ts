@@ -1,5 +1,6 @@
 import { AirflowError } from '../airflow/client.ts';
 import type { Outcome, OutcomeFacts } from '../core/events.ts';
+import type { Intent } from '../core/intent.ts';
 
 export const done = (facts: OutcomeFacts): Outcome => ({ result: 'done', facts });
 
@@ -20,3 +21,15 @@ export function failure(error: unknown): Outcome {
 }
 
 export const isGone = (error: unknown): boolean => error instanceof AirflowError && error.kind === 'not_found';
+
+/** Looks at about 1, 3 and 6 s after the answer was lost. */
+const LOOKS_BEFORE_REPEAT = 3;
+
+/**
+ * Not seen in Airflow does not mean that it will not come: a request that timed out, or that a gateway gave up on, may still be under way (Airflow
+ * answering after 49 s: #49800). What Airflow would do a second time without a word is looked for several times before it is sent again.
+ */
+export function mayStillCome(intent: Intent): Outcome | null {
+  if (intent.attempts > LOOKS_BEFORE_REPEAT) return null;
+  return { result: 'unknown', error: 'the answer was lost, and Airflow does not show the effect yet' };
+}

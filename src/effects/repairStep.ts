@@ -4,13 +4,14 @@
  */
 import { type AirflowClient, AirflowError } from '../airflow/client.ts';
 import type { Outcome } from '../core/events.ts';
+import type { Intent } from '../core/intent.ts';
 import type { Step } from '../core/plan.ts';
 import type { EffectDeps } from './deps.ts';
-import { done, failure } from './outcome.ts';
+import { done, failure, mayStillCome } from './outcome.ts';
 
 type Act = { readonly airflow: string; readonly repairId: string; readonly step: number };
 
-export async function repairStep(deps: EffectDeps, act: Act, settle: boolean): Promise<Outcome> {
+export async function repairStep(deps: EffectDeps, intent: Intent, act: Act, settle: boolean): Promise<Outcome> {
   try {
     const repair = (await deps.snapshot()).repairs.find((r) => r.id === act.repairId);
     const step = repair?.steps.find((s) => s.n === act.step);
@@ -18,6 +19,9 @@ export async function repairStep(deps: EffectDeps, act: Act, settle: boolean): P
       return { result: 'failed', error: 'the repair is not running any more', retry: false };
     const client = deps.client(act.airflow);
     if (settle && (await foundDone(client, step))) return done({ kind: 'repair_step', step: act.step, settled: 'found_done' });
+    // A run of our own id is refused by Airflow itself when it is there already.
+    const early = settle && step.request.kind !== 'create_run' ? mayStillCome(intent) : null;
+    if (early) return early;
     return await start(client, step, act.step);
   } catch (error) {
     return failure(error);

@@ -43,7 +43,9 @@ interface Lane {
 /** The client's own bulkhead keeps each Airflow at its width; the lane only bounds what is claimed at once. */
 const makeLanes = (): Lane[] => [
   { kinds: ['pause_dag', 'unpause_dag'], width: 64, running: 0 },
-  { kinds: ['survey', 'plan_repair', 'plan_release'], width: 8, running: 0 },
+  // Not together with the plans: a hold waits for its survey, and plans hang where dry runs hang.
+  { kinds: ['survey'], width: 8, running: 0 },
+  { kinds: ['plan_repair', 'plan_release'], width: 8, running: 0 },
   { kinds: ['repair_step', 'deliver'], width: 8, running: 0 },
   { kinds: ['send_notice'], width: 4, running: 0 },
 ];
@@ -60,7 +62,7 @@ export function createWorker({ store, responder, effects, announce, onError }: D
   async function run({ intent, settle }: Claimed, lane: Lane): Promise<void> {
     try {
       const outcome = await perform(effects, announce, intent, settle);
-      await responder.respond({ type: 'outcome', intentId: intent.id, outcome });
+      await responder.respond({ type: 'outcome', intentId: intent.id, outcome: settle ? stillUnknown(outcome) : outcome });
     } catch (error) {
       // The outcome could not be recorded. An act that changes something stays `sending` and is settled by reading Airflow at the next start;
       // one that only reads is taken again, but not at once: a disk that is full must not become a loop against Airflow.
@@ -117,6 +119,15 @@ export function createWorker({ store, responder, effects, announce, onError }: D
   };
 }
 
+/**
+ * A look that failed proves nothing: what was unknown before it is unknown after it. Taking its failure for "not done" would send the request again
+ * without a look (seen with an answer lost and Airflow gone for two seconds after it: a second backfill, a second asset event).
+ */
+function stillUnknown(outcome: Outcome): Outcome {
+  if (outcome.result === 'not_yet') return { result: 'unknown', error: outcome.why, unread: true };
+  return outcome.result === 'failed' && outcome.retry ? { result: 'unknown', error: outcome.error, unread: true } : outcome;
+}
+
 /** One file per act; the switch does not compile until each has one. */
 function perform(effects: EffectDeps, announce: Announce, intent: Intent, settle: boolean): Promise<Outcome> {
   const { act } = intent;
@@ -130,7 +141,7 @@ function perform(effects: EffectDeps, announce: Announce, intent: Intent, settle
     case 'plan_repair':
       return planRepair(effects, act);
     case 'repair_step':
-      return repairStep(effects, act, settle);
+      return repairStep(effects, intent, act, settle);
     case 'plan_release':
       return planRelease(effects, act);
     case 'deliver':
