@@ -6,6 +6,9 @@ export type Calls = Omit<AirflowClient, 'id' | 'probe' | 'account' | 'pageUrl' |
   health(): Promise<Omit<AirflowIdentity, 'version' | 'generation'>>;
 };
 
+/** Whose places a list takes: that of the acts that wait for it, or of the lineage, which nobody waits for. */
+export type ListLane = 'reads' | 'survey';
+
 /** What both generations are made from. */
 export interface Setting {
   readonly airflow: string;

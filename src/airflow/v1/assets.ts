@@ -1,6 +1,6 @@
 /** Airflow 2: datasets, their events, and what waits for the rest of a condition. Known by their URI. */
 import type { AssetEventFacts } from '../../core/facts.ts';
-import type { Calls } from '../calls.ts';
+import type { Calls, ListLane } from '../calls.ts';
 import { nullWhenMissing } from '../missing.ts';
 import { allPages, pageSize } from '../pages.ts';
 import { rows } from '../typedWire.ts';
@@ -11,7 +11,8 @@ type AssetCalls = Pick<Calls, 'listAssets' | 'listAssetEvents' | 'createAssetEve
 
 const mostEventPages = 200;
 
-export const v1Assets = ({ wire }: V1Setting): AssetCalls => {
+/** Containment and release wait for these lists, so they never queue behind a poll that hangs; the lineage reads them in its own lane. */
+export const v1Assets = ({ wire }: V1Setting, lane: ListLane = 'reads'): AssetCalls => {
   const ids = new Map<string, number>();
 
   const datasetId = async (uri: string): Promise<number> => {
@@ -20,17 +21,15 @@ export const v1Assets = ({ wire }: V1Setting): AssetCalls => {
     return known;
   };
   const eventPage = (id: number, offset: number): Promise<readonly AssetEventFacts[]> =>
-    wire.get(
-      '/datasets/events',
-      { lane: 'poll', query: { dataset_id: id, order_by: '-timestamp', limit: pageSize, offset } },
-      (body) => rows(body.dataset_events, 'dataset_events').map(assetEventFacts),
+    wire.get('/datasets/events', { lane, query: { dataset_id: id, order_by: '-timestamp', limit: pageSize, offset } }, (body) =>
+      rows(body.dataset_events, 'dataset_events').map(assetEventFacts),
     );
 
   return {
     listAssets: () =>
       allPages(
         (limit, offset) =>
-          wire.get('/datasets', { lane: 'poll', query: { limit, offset, order_by: 'id' } }, (body) => ({
+          wire.get('/datasets', { lane, query: { limit, offset, order_by: 'id' } }, (body) => ({
             rows: rows(body.datasets, 'datasets').map(assetFacts),
             total: body.total_entries,
           })),

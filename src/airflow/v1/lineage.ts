@@ -18,8 +18,8 @@ export const v1Lineage = (setting: V1Setting, pages: WebPages | null): (() => Pr
     airflow: setting.airflow,
     now: setting.now,
     sources: { assets: 'datasets', graph: 'dag_dependencies_page' },
-    dagIds: async () => (await v1Dags(setting).listDags()).map((dag) => dag.dagId),
-    assets: v1Assets(setting).listAssets,
+    dagIds: async () => (await v1Dags(setting, 'survey').listDags()).map((dag) => dag.dagId),
+    assets: v1Assets(setting, 'survey').listAssets,
     graph: async () => {
       const html = pages === null ? null : await pages.read('/dag-dependencies');
       return html === null ? null : graphOfPage(html);

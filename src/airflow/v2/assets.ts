@@ -1,5 +1,5 @@
 /** Airflow 3: assets, their events, and what waits for the rest of a condition. */
-import type { Calls } from '../calls.ts';
+import type { Calls, ListLane } from '../calls.ts';
 import { AirflowError } from '../client.ts';
 import { nullWhenMissing } from '../missing.ts';
 import { allPages } from '../pages.ts';
@@ -9,11 +9,12 @@ import { assetEventFacts, assetFacts } from './translate.ts';
 
 type AssetCalls = Pick<Calls, 'listAssets' | 'listAssetEvents' | 'createAssetEvent' | 'queuedAssets'>;
 
-export const v2Assets = ({ wire }: V2Setting): AssetCalls => ({
+/** Containment and release wait for these lists, so they never queue behind a poll that hangs; the lineage reads them in its own lane. */
+export const v2Assets = ({ wire }: V2Setting, lane: ListLane = 'reads'): AssetCalls => ({
   listAssets: () =>
     allPages(
       (limit, offset) =>
-        wire.get('/api/v2/assets', { lane: 'poll', query: { limit, offset, order_by: ['id'] } }, (body) => ({
+        wire.get('/api/v2/assets', { lane, query: { limit, offset, order_by: ['id'] } }, (body) => ({
           rows: rows(body.assets, 'assets').map(assetFacts),
           total: body.total_entries,
         })),
@@ -25,7 +26,7 @@ export const v2Assets = ({ wire }: V2Setting): AssetCalls => ({
       (limit, offset) =>
         wire.get(
           '/api/v2/assets/events',
-          { lane: 'poll', query: { asset_id: assetId, timestamp_gte: since, order_by: ['timestamp'], limit, offset } },
+          { lane, query: { asset_id: assetId, timestamp_gte: since, order_by: ['timestamp'], limit, offset } },
           (body) => ({ rows: rows(body.asset_events, 'asset_events').map(assetEventFacts), total: body.total_entries }),
         ),
       (event) => String(event.id),

@@ -1,5 +1,5 @@
 /** Airflow 3: DAGs, their shape, and the pause switch. */
-import type { Calls, Setting } from '../calls.ts';
+import type { Calls, ListLane, Setting } from '../calls.ts';
 import { allPages, pageSize } from '../pages.ts';
 import type { paths } from '../schema-v2.d.ts';
 import { rows, type TypedWire } from '../typedWire.ts';
@@ -10,18 +10,15 @@ export type V2Setting = Setting & { readonly wire: V2Wire };
 
 type DagCalls = Pick<Calls, 'listDags' | 'getDag' | 'getDagDetails' | 'getTaskGraph' | 'setPaused'>;
 
-export const v2Dags = ({ wire }: V2Setting): DagCalls => ({
+/** Containment and release wait for these lists, so they never queue behind a poll that hangs; the lineage reads them in its own lane. */
+export const v2Dags = ({ wire }: V2Setting, lane: ListLane = 'reads'): DagCalls => ({
   listDags: () =>
     allPages(
       (limit, offset) =>
-        wire.get(
-          '/api/v2/dags',
-          { lane: 'poll', query: { limit: Math.max(limit, pageSize), offset, order_by: ['dag_id'] } },
-          (body) => ({
-            rows: rows(body.dags, 'dags').map(dagFacts),
-            total: body.total_entries,
-          }),
-        ),
+        wire.get('/api/v2/dags', { lane, query: { limit: Math.max(limit, pageSize), offset, order_by: ['dag_id'] } }, (body) => ({
+          rows: rows(body.dags, 'dags').map(dagFacts),
+          total: body.total_entries,
+        })),
       (dag) => dag.dagId,
     ),
   getDag: (dagId) => wire.get('/api/v2/dags/{dag_id}', { lane: 'reads', ids: { dag_id: dagId } }, dagFacts),

@@ -16,8 +16,8 @@ export const v2Lineage = (setting: V2Setting): (() => Promise<Lineage>) => {
     airflow: setting.airflow,
     now: setting.now,
     sources: { assets: 'assets', graph: 'ui_dependencies' },
-    dagIds: async () => (await v2Dags(setting).listDags()).map((dag) => dag.dagId),
-    assets: v2Assets(setting).listAssets,
+    dagIds: async () => (await v2Dags(setting, 'survey').listDags()).map((dag) => dag.dagId),
+    assets: v2Assets(setting, 'survey').listAssets,
     graph: () =>
       wire.get(
         '/ui/dependencies',
