@@ -1,0 +1,116 @@
+/**
+ * R5: every kind of effect, with the network failing at exactly its request, before and after the effect. Whatever is lost, the service finds out by
+ * reading, and in the end Airflow has gone through each effect exactly once.
+ */
+import { describe, expect, test } from 'vitest';
+import {
+  type FaultProxy,
+  type PlacedToxic,
+  startFaultProxy,
+  type Toxic,
+  type ToxicKind,
+} from '../../support/faults/network/proxy.ts';
+import { startRetrier } from '../../support/faults/network/retrier.ts';
+import {
+  EFFECTS,
+  type EffectKind,
+  existsOn,
+  type Generation,
+  goThrough,
+  REQUEST,
+  sceneFor,
+} from '../../support/faults/network/scenes.ts';
+import { type ServiceOptions, startService } from '../../support/service.ts';
+
+interface NetworkFault {
+  readonly name: string;
+  readonly toxics: readonly (ToxicKind & { readonly stream: Toxic['stream'] })[];
+  /** Afterwards nobody answers at all for so long: the read-back fails too. */
+  readonly thenDownMs?: number;
+}
+
+const FAULTS: readonly NetworkFault[] = [
+  { name: 'reset before the effect', toxics: [{ kind: 'reset_peer', stream: 'upstream' }] },
+  { name: 'half-open before the effect', toxics: [{ kind: 'timeout', ms: 0, stream: 'upstream' }] },
+  { name: 'a gateway says 502 before the effect', toxics: [{ kind: 'page', status: 502, stream: 'upstream' }] },
+  { name: 'reset after the effect', toxics: [{ kind: 'reset_peer', stream: 'downstream' }] },
+  { name: 'half-open after the effect', toxics: [{ kind: 'timeout', ms: 0, stream: 'downstream' }] },
+  { name: 'half an answer', toxics: [{ kind: 'limit_data', bytes: 200, stream: 'downstream' }] },
+  { name: 'a gateway says 504 after the effect', toxics: [{ kind: 'page', status: 504, stream: 'downstream' }] },
+  { name: 'a log-in page, 200, after the effect', toxics: [{ kind: 'page', status: 200, stream: 'downstream' }] },
+  { name: 'reset after the effect, then down', toxics: [{ kind: 'reset_peer', stream: 'downstream' }], thenDownMs: 2_500 },
+  { name: 'the effect comes after the time-out', toxics: [{ kind: 'latency', ms: 2_000, stream: 'upstream' }] },
+];
+
+const settings = (url: string): ServiceOptions => ({ airflow: { url, timeout: '1s' } });
+const PATIENCE_MS = 60_000;
+
+/** Lets the fault happen to the first request of this kind; answers what is wrong in the end, and whether the fault has happened. */
+async function tried(kind: EffectKind, generation: Generation, fault: NetworkFault): Promise<{ wrong: string[]; hits: number }> {
+  const scene = await sceneFor(kind, generation);
+  const proxy = await startFaultProxy(scene.fake.url);
+  const service = await startService(scene.fake, settings(proxy.url));
+  const placed = fault.toxics.map((toxic) => proxy.add({ ...toxic, when: REQUEST[kind], times: 1 }));
+  try {
+    const down = fault.thenDownMs === undefined ? null : downAfter(proxy, placed, fault.thenDownMs);
+    await goThrough(scene, service, PATIENCE_MS);
+    await down;
+    return { wrong: scene.judge(), hits: Math.min(...placed.map((one) => one.hits)) };
+  } finally {
+    await service.stop();
+    await proxy.close();
+    await scene.fake.close();
+  }
+}
+
+async function downAfter(proxy: FaultProxy, placed: readonly PlacedToxic[], ms: number): Promise<void> {
+  while (placed.some((one) => one.hits === 0)) await new Promise((resolve) => setTimeout(resolve, 2));
+  await proxy.down();
+  await new Promise((resolve) => setTimeout(resolve, ms));
+  await proxy.up();
+}
+
+const cases = ([3, 2] as const).flatMap((generation) =>
+  EFFECTS.filter((kind) => existsOn(kind, generation)).flatMap((kind) => FAULTS.map((fault) => ({ generation, kind, fault }))),
+);
+let judged = 0;
+let double = 0;
+
+describe.concurrent('R5: each effect once', () => {
+  test.each(cases)('Airflow $generation, $kind: $fault.name', async ({ generation, kind, fault }) => {
+    const { wrong, hits } = await tried(kind, generation, fault);
+    judged += 1;
+    double += wrong.length;
+    expect(hits, 'the fault has happened').toBe(1);
+    expect(wrong).toEqual([]);
+  });
+});
+
+test('R5 figure', () => {
+  console.log(
+    `figure: R5 cases=${judged} of=${cases.length} double_or_lost_effects=${double} unresolved=${cases.length - judged}`,
+  );
+  expect(judged).toBe(cases.length);
+});
+
+/** These have nothing in Airflow that refuses the second one. */
+test.each(['clear', 'event'] as const)('control: a client that sends a lost %s again blindly', async (kind) => {
+  const scene = await sceneFor(kind, 3);
+  const proxy = await startFaultProxy(scene.fake.url);
+  const retrier = await startRetrier(proxy.url, 500);
+  const service = await startService(scene.fake, settings(retrier.url));
+  const placed = proxy.add({ kind: 'reset_peer', stream: 'downstream', when: REQUEST[kind], times: 1 });
+  try {
+    await goThrough(scene, service, PATIENCE_MS);
+    expect(placed.hits).toBe(1);
+    expect(retrier.repeated).toBeGreaterThan(0);
+    const wrong = scene.judge();
+    expect(wrong).not.toEqual([]);
+    console.log(`control: R5 blind retry of ${kind} fails as it must: ${wrong.join('; ')}`);
+  } finally {
+    await service.stop();
+    await retrier.close();
+    await proxy.close();
+    await scene.fake.close();
+  }
+});

@@ -1,0 +1,191 @@
+/**
+ * R12: lanes do not block each other. While polls, surveys, plans and notices hang or crawl, every DAG that must be held is paused. Counts, no clock:
+ * the pauses are all there before anything that hangs is let go.
+ */
+import { describe, expect, test } from 'vitest';
+import { type FakeAirflow, startFakeAirflow } from '../../support/fakeAirflow/index.ts';
+import {
+  type FaultProxy,
+  type PlacedToxic,
+  startFaultProxy,
+  type Toxic,
+  type ToxicKind,
+} from '../../support/faults/network/proxy.ts';
+import { type Sink, startSink } from '../../support/faults/network/sink.ts';
+import { type Service, startService } from '../../support/service.ts';
+
+type Generation = 2 | 3;
+type Lane = 'poll' | 'survey' | 'plan' | 'notice';
+
+/** What goes over each lane, and nothing that containment itself has to read. */
+const TRAFFIC: Readonly<Record<Lane, RegExp>> = {
+  poll: /^GET \S+\/dags\/~\/dagRuns/,
+  survey: /^GET \S*(\/ui\/dependencies|\/dag-dependencies)/,
+  plan: /^POST \S+\/clearTaskInstances [\s\S]*"dry_run":true/,
+  notice: /^POST /,
+};
+
+const READERS = 12;
+/** More than the worker has places for, and than the client has. */
+const PLANS = 10;
+
+interface Site {
+  readonly fake: FakeAirflow;
+  readonly service: Service;
+  readonly air: FaultProxy;
+  readonly chat: FaultProxy;
+  readonly sink: Sink;
+  close(): Promise<void>;
+}
+
+/** A with its readers, and DAGs p_n that have failed already, each an incident of its own whose plan can be asked for. */
+async function site(generation: Generation): Promise<Site> {
+  const fake = await startFakeAirflow({ generation, autoRun: true });
+  fake.dag('a', { tasks: { make: { outlets: ['s3://a'] } } });
+  for (let n = 0; n < READERS; n++) fake.dag(`b_${n}`, { tasks: { read: {} }, schedule: { assets: 's3://a' } });
+  for (let n = 0; n < PLANS; n++) fake.dag(`p_${n}`, { tasks: { make: {} } });
+  const [air, sink] = await Promise.all([startFaultProxy(fake.url), startSink()]);
+  const chat = await startFaultProxy(sink.url);
+  const service = await startService(fake, {
+    policy: { platform: { mass_failure_dags: 1_000 } },
+    // Nothing is let go by a time-out: what hangs hangs until the test says so.
+    airflow: { url: air.url, timeout: '10m', survey_interval: '5s' },
+    channels: [{ id: 'chat', kind: 'webhook', url: `${chat.url}/hook` }],
+  });
+  const close = async () => {
+    for (const proxy of [air, chat]) {
+      proxy.heal();
+      proxy.dropAll();
+    }
+    await service.stop();
+    await Promise.all([air.close(), chat.close(), sink.close(), fake.close()]);
+  };
+  return { fake, service, air, chat, sink, close };
+}
+
+/** A fails, and is told by a callback: the poll may hang. Resolves when every reader is paused in Airflow. */
+async function holdAll({ fake, service }: Site): Promise<number> {
+  fake.failRun('a', 'make', { runId: 'r1' });
+  const told = await service.callback({
+    version: 1,
+    kind: 'task_failed',
+    airflow: 'prod',
+    dag_id: 'a',
+    run_id: 'r1',
+    task_id: 'make',
+    map_index: -1,
+    try_number: 1,
+    occurred_at: new Date().toISOString(),
+  });
+  if (told.status !== 202) throw new Error(JSON.stringify(told));
+  const paused = () => Array.from({ length: READERS }, (_, n) => `b_${n}`).filter((id) => fake.isPaused(id)).length;
+  await fake.until(() => paused() === READERS, 20_000).catch(() => undefined);
+  return paused();
+}
+
+async function plansAsked({ fake, service }: Site): Promise<string[]> {
+  const ids = Array.from({ length: PLANS }, (_, n) => `p_${n}`);
+  for (const id of ids) fake.failRun(id, 'make', { runId: 'r1' });
+  const repairs: string[] = [];
+  for (const id of ids) {
+    const incident = await service.reaches('contained', id);
+    repairs.push((await service.call('rita', 'POST', `/v1/incidents/${incident.id}/fixed`, { reason: 'x' })).body.repair.id);
+  }
+  return repairs;
+}
+
+/** Polls until the lineage is read again, which is not at every poll. */
+async function surveying({ service }: Site, survey: PlacedToxic): Promise<void> {
+  while (survey.hits === 0) {
+    await service.app.poll();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+const hang = (when: RegExp): Toxic => ({ kind: 'timeout', ms: 0, stream: 'downstream', when });
+
+test.each([3, 2] as const)(
+  'Airflow %i: polls, surveys, plans and notices all hang, and every pause goes out',
+  async (generation) => {
+    const here = await site(generation);
+    const { service, air, chat, sink } = here;
+    const before = sink.received;
+    const plan = air.add(hang(TRAFFIC.plan));
+    const notice = chat.add({ ...hang(TRAFFIC.notice), stream: 'upstream' });
+    const plans = await plansAsked(here);
+    await expect.poll(() => plan.hits, { timeout: 10_000 }).toBeGreaterThan(1);
+    const survey = air.add(hang(TRAFFIC.survey));
+    await surveying(here, survey);
+    const poll = air.add(hang(TRAFFIC.poll));
+    const cycle = service.app.poll();
+    await expect.poll(() => poll.hits, { timeout: 10_000 }).toBeGreaterThan(1);
+
+    const paused = await holdAll(here);
+    const hanging = { poll: poll.hits, survey: survey.hits, plan: plan.hits, notice: notice.hits };
+    const requests = here.fake.requestsTo('PATCH', '/dags/{dag_id}').length;
+    console.log(
+      `figure: R12 airflow=${generation} paused=${paused}/${READERS} patches=${requests} hanging=${JSON.stringify(hanging)}`,
+    );
+    expect(paused, 'paused while everything else hangs').toBe(READERS);
+    expect(requests, 'one request each').toBe(READERS);
+    expect(sink.received, 'no notice has come through').toBe(before);
+
+    for (const proxy of [air, chat]) {
+      proxy.heal();
+      proxy.dropAll();
+    }
+    await cycle;
+    await service.reaches('contained', 'a');
+    for (const id of plans)
+      await service.until(
+        'the plan goes on',
+        async () => ['proposed', 'failed'].includes((await service.get(`/v1/repairs/${id}`)).state),
+        30_000,
+      );
+    await expect.poll(() => sink.received, { timeout: 20_000 }).toBeGreaterThan(before);
+    await here.close();
+  },
+);
+
+const TOXICS: readonly ToxicKind[] = [
+  { kind: 'latency', ms: 60_000, jitter: 1_000 },
+  { kind: 'bandwidth', bytesPerSecond: 1 },
+  { kind: 'slow_close', ms: 60_000 },
+  { kind: 'timeout', ms: 0 },
+  { kind: 'reset_peer' },
+  { kind: 'slicer', bytes: 1 },
+  { kind: 'limit_data', bytes: 180 },
+  { kind: 'page', status: 502 },
+];
+const LANES = Object.keys(TRAFFIC) as Lane[];
+let held = 0;
+
+describe.concurrent('each toxic on each lane', () => {
+  test.each(LANES.flatMap((lane) => TOXICS.map((toxic) => ({ lane, toxic, name: toxic.kind }))))(
+    '$name on the $lane lane',
+    async ({ lane, toxic }) => {
+      const here = await site(3);
+      const placed = (lane === 'notice' ? here.chat : here.air).add({ ...toxic, stream: 'downstream', when: TRAFFIC[lane] });
+      if (lane === 'plan') {
+        here.fake.failRun('p_0', 'make', { runId: 'r1' });
+        const incident = await here.service.reaches('contained', 'p_0');
+        await here.service.call('rita', 'POST', `/v1/incidents/${incident.id}/fixed`, { reason: 'x' });
+      }
+      if (lane === 'survey') await surveying(here, placed);
+      const cycle = here.service.app.poll();
+      const paused = await holdAll(here);
+      expect(paused).toBe(READERS);
+      // The notice's traffic comes after the hold.
+      await here.fake.until(() => placed.hits > 0, 20_000);
+      held += paused;
+      await here.close();
+      await cycle;
+    },
+  );
+});
+
+test('figure', () => {
+  const cases = LANES.length * TOXICS.length;
+  console.log(`figure: R12 toxics=${TOXICS.length} lanes=${LANES.length} paused=${held}/${cases * READERS}`);
+  expect(held).toBe(cases * READERS);
+});
