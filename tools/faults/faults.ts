@@ -64,10 +64,14 @@ async function without(version: AirflowVersion): Promise<Measured[]> {
     const airflow = await readyAirflow(lab.airflow, lab.dags);
     await failBeside(airflow, 'warm', 2);
     const row = (words: string, round: Round) => ({ ...round, words: `without the package${words}`, waiting: null });
+    const said = (words: string) => {
+      console.error(`[${version}] without the package${words}`);
+      return words;
+    };
     return [
-      row('', await failBeside(airflow, 'without', runs)),
-      row(`, ${many} tasks of one run`, await manyBeside(airflow, 'without_many', many)),
-      row(`, ${storm} runs at once`, await stormBeside(airflow, 'without_storm', storm)),
+      row(said(''), await failBeside(airflow, 'without', runs)),
+      row(said(`, ${many} tasks of one run`), await manyBeside(airflow, 'without_many', many)),
+      row(said(`, ${storm} runs at once`), await stormBeside(airflow, 'without_storm', storm)),
     ];
   } finally {
     await lab.airflow.stop();

@@ -74,12 +74,13 @@ interface Failed {
 
 async function beside(airflow: AirflowByHand, name: string, fail: () => Promise<Failed>): Promise<Round> {
   const done = new AbortController();
-  const beats = beat(airflow, name, done.signal);
-  const pulse = watchPulse(airflow, done.signal);
+  const watching = Promise.all([beat(airflow, name, done.signal), watchPulse(airflow, done.signal)]);
+  watching.catch(() => undefined); // a round that failed is told by its own error
   const { started, runSeconds, tasks, ...counted } = await fail().finally(() => done.abort());
+  const [beatSeconds, oldestHeartbeat] = await watching;
   const failed = counted.failed ?? tasks.filter((task) => task.state === 'failed' && task.tryNumber === 1).length;
   const taskSeconds = tasks.flatMap(({ seconds }) => (seconds === null ? [] : [seconds]));
-  return { name, failed, started, taskSeconds, runSeconds, beatSeconds: await beats, oldestHeartbeat: await pulse };
+  return { name, failed, started, taskSeconds, runSeconds, beatSeconds, oldestHeartbeat };
 }
 
 async function beat(airflow: AirflowByHand, name: string, over: AbortSignal): Promise<number[]> {

@@ -1,6 +1,6 @@
 /** A real Airflow with the package, the real service behind a door that can misbehave, and what one wants to know of them afterwards. */
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { AirflowVersion, Installation, RunningAirflow } from '../../src/demo/lab.ts';
 import { Service } from '../../test/support/live/service.ts';
@@ -75,6 +75,7 @@ export async function startStage(options: StageOptions): Promise<Stage> {
 /** Copies the DAG file and waits until Airflow knows it. */
 export async function readyAirflow(running: RunningAirflow, dags: string): Promise<AirflowByHand> {
   const airflow = new AirflowByHand(running);
+  await airflow.call('POST', '/pools', { name: 'no_room', slots: 0 });
   copyFileSync(DAG_FILE, join(dags, 'faults_dags.py'));
   await until('Airflow knows the DAGs', 90, async () => {
     const known = await airflow.knownDags();
@@ -163,7 +164,9 @@ function fillDisk(spool: string): () => void {
 }
 
 function unmount(spool: string): void {
-  if (readFileSync('/proc/mounts', 'utf8').includes(` ${spool} tmpfs `)) execFileSync('umount', [spool]);
+  if (!existsSync(spool)) return;
+  const real = realpathSync(spool); // the kernel knows no symbolic links in the list of its mounts
+  if (readFileSync('/proc/mounts', 'utf8').includes(` ${real} tmpfs `)) execFileSync('umount', [real]);
 }
 
 /** A stack that goes through the package, or the words with which Airflow reports that it had to catch a listener's or a callback's exception. */

@@ -1,0 +1,67 @@
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { ensureAirflow } from '../../src/demo/lab.ts';
+import type { Mood } from '../../tools/faults/door.ts';
+import { failBeside, manyBeside, type Round } from '../../tools/faults/rounds.ts';
+import { type Stage, startStage } from '../../tools/faults/stage.ts';
+import { until } from '../support/live/until.ts';
+
+/**
+ * The short form of `tools/faults`: counts, no times. An Airflow of its own, because a Firedamper that hangs would hold up the other stories' events.
+ * Needs root for the full disk, and fails without.
+ */
+const { version } = inject('lab');
+const MANY = 12;
+const PROJECT = join(import.meta.dirname, '..', '..');
+let stage: Stage;
+
+beforeAll(async () => {
+  const installation = await ensureAirflow({
+    version,
+    root: join(PROJECT, '.firedamper'),
+    callbacks: join(PROJECT, 'airflow-callbacks'),
+  });
+  const name = `faults-${process.env.FIREDAMPER_LIVE_DIR ?? 'live'}`;
+  stage = await startStage({ version, name, many: MANY, parallelism: 4, installation });
+}, 180_000);
+
+afterAll(() => stage?.close(), 60_000);
+
+/** What Airflow makes of its own failures is what it always makes of them. */
+function asEver(round: Round): void {
+  expect(round.failed, `${round.name}: tasks that failed at their first try`).toBe(round.started);
+  expect(round.beatSeconds.length, `${round.name}: healthy runs beside it, all of which have succeeded`).toBeGreaterThan(0);
+}
+
+test('a Firedamper that is down, hangs, fails, or stands behind a full disk changes no outcome, and what waited is in its store exactly once', async () => {
+  for (const mood of ['down', 'hang', 'error', 'garbage'] satisfies Mood[]) {
+    await stage.door.turn(mood);
+    asEver(await failBeside(stage.airflow, mood, 2));
+    expect(stage.waiting(), `events in the spool after ${mood}`).toBeGreaterThanOrEqual(4);
+  }
+  await stage.door.turn('down');
+  asEver(await manyBeside(stage.airflow, 'many', MANY));
+
+  const free = stage.fillDisk();
+  try {
+    asEver(await failBeside(stage.airflow, 'diskfull', 2));
+    expect(stage.waiting(), 'a full disk keeps nothing').toBe(0);
+  } finally {
+    free();
+  }
+  // Four moods with two tasks and their two runs each, and the mapped tasks with their run.
+  expect(stage.waiting(), 'nothing that waited is lost').toBe(4 * 4 + MANY + 1);
+
+  await stage.door.turn('pass');
+  asEver(await failBeside(stage.airflow, 'again', 2));
+  await until('the spool is empty', async () => stage.flush() !== '' && stage.waiting() === 0);
+  const lost = / diskfull_/;
+  await until('everything is in the store', async () => stage.kept(lost).missing.length === 0, {
+    show: async () => stage.kept(lost),
+  });
+  const { notOnce, signals, differentSignals, wanted, dropped } = stage.kept(lost);
+  expect({ notOnce, dropped }).toEqual({ notOnce: [], dropped: 0 });
+  expect(wanted).toBe(4 * 4 + MANY + 1 + 4);
+  expect(signals).toBe(differentSignals);
+  expect(stage.exceptions(), 'exceptions of the package in the logs of Airflow').toEqual([]);
+}, 240_000);
