@@ -55,6 +55,8 @@ async function tried(kind: EffectKind, generation: Generation, fault: NetworkFau
     const down = fault.thenDownMs === undefined ? null : downAfter(proxy, placed, fault.thenDownMs);
     await goThrough(scene, service, PATIENCE_MS);
     await down;
+    // What is still in the network must have come before it is judged.
+    for (const toxic of fault.toxics) if (toxic.kind === 'latency') await new Promise((resolve) => setTimeout(resolve, toxic.ms));
     return { wrong: scene.judge(), hits: Math.min(...placed.map((one) => one.hits)) };
   } finally {
     await service.stop();
