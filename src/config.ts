@@ -16,6 +16,8 @@ export { Secret } from './config/secret.ts';
 export interface AirflowConfig {
   readonly id: string;
   readonly url: string;
+  /** Where people open it: links lead there, and its pages may show ours in a frame. */
+  readonly publicUrl: string;
   readonly auth:
     | { readonly kind: 'password'; readonly username: string; readonly password: Secret }
     | { readonly kind: 'token'; readonly token: Secret };

@@ -268,9 +268,12 @@ def test_listener_tells_a_retry_from_the_end(state: Any, try_number: Any, max_tr
 
 def test_listener_and_callback_name_the_same_event() -> None:
     listened = events.from_task_instance(things.ti(), ValueError("a"), careful=False)
-    called = events.from_context("task_failed", things.context(exception=...), {"note": "b"})
+    called = events.from_context("task_failed", things.context(exception=...), NO_WORDS)
     assert called is not None
     assert signing.webhook_id("prod", listened) == signing.webhook_id("prod", called)
+    said = {**called, "note": "b"}
+    assert signing.webhook_id("prod", said) != signing.webhook_id("prod", called)
+    assert signing.subject_id("prod", said) == signing.subject_id("prod", listened)
     run_listened = events.from_dag_run("run_failed", things.run(state="failed"), "task_failure")
     # The DAG processor has the same instant in another offset.
     other = things.START.astimezone(datetime.timezone(datetime.timedelta(hours=5)))

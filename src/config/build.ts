@@ -32,6 +32,7 @@ function airflowOf(entry: Group): AirflowConfig {
   return {
     id: entry.need('airflows[].id'),
     url: entry.need('airflows[].url'),
+    publicUrl: entry.get('airflows[].public_url') ?? entry.need('airflows[].url'),
     auth: token
       ? { kind: 'token', token }
       : { kind: 'password', username: entry.need('airflows[].auth.username'), password: entry.need('airflows[].auth.password') },

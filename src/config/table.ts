@@ -88,6 +88,11 @@ export const TABLE = {
     'Address of its web server, with the path prefix where it has one; version and API are found out.',
     'http://localhost:8080',
   ),
+  'airflows[].public_url': optional(
+    baseUrl,
+    'Address under which people open it, where that is another one: links lead there, and Airflow 3.1 and later shows our pages in tabs of its own.',
+    'https://airflow.example.org',
+  ),
   'airflows[].auth': section('The account: `username` and `password`, or `token`.'),
   'airflows[].auth.username': optional(text('text'), 'Basic on 2.x, `/auth/token` on 3.x.', 'firedamper'),
   'airflows[].auth.password': optional(secret(1), 'Its password.', fromEnv('AIRFLOW_PASSWORD')),

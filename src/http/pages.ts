@@ -155,7 +155,7 @@ async function incidentView(deps: HttpDeps, id: string, res: Response): Promise<
 }
 
 const airflowUrl = (deps: HttpDeps, id: string): string | null =>
-  deps.config.airflows.find((airflow) => airflow.id === id)?.url ?? null;
+  deps.config.airflows.find((airflow) => airflow.id === id)?.publicUrl ?? null;
 
 function otherPages(app: Express, deps: HttpDeps, show: Show): void {
   app.get('/holds', async (req, res) => {

@@ -35,7 +35,11 @@ export function reportPages(app: Express, { deps, sessions, form, show }: Parts)
       type: said('type') || 'quality_degradation',
     });
   };
-  app.get('/report', async (req, res) => show(req, res, 'dags', page(req.query)));
+  app.get('/report', async (req, res) => {
+    // Airflow 3.1.8 puts a run id into the link as it is (3.2.2 and later encode it): its `+` arrives as a blank, which no run id has.
+    const run_id = String(req.query.run_id ?? '').replaceAll(' ', '+');
+    await show(req, res, 'dags', page({ ...req.query, run_id }));
+  });
   app.post('/report', form, async (req, res) => {
     const body = (req.body ?? {}) as Record<string, unknown>;
     try {

@@ -1,6 +1,7 @@
 import http from 'node:http';
 import express, { type Express, type RequestHandler } from 'express';
 import helmet from 'helmet';
+import type { Config } from '../config.ts';
 import { denyWithoutRule, findRule, identify, refuseCrossSite, requireRole, Tokens } from './access.ts';
 import { callbackRoute } from './callbacks.ts';
 import { dagRoutes } from './dags.ts';
@@ -50,7 +51,7 @@ export function createHttpServer(deps: HttpDeps): HttpServer {
   const sessions = new Sessions(deps.config.server.publicUrl, deps.now);
   const keys = new Map(deps.config.airflows.map(({ id, callbackSecrets }) => [id, signingKeys(callbackSecrets)]));
 
-  app.use(logRequests(deps), securityHeaders(deps.config.server.publicUrl), refuseOddMethods, findRule(), denyWithoutRule);
+  app.use(logRequests(deps), securityHeaders(deps.config), refuseOddMethods, findRule(), denyWithoutRule);
   callbackRoute(app, deps, keys);
   gateRoute(app, deps, keys);
   const tokens = new Tokens(deps.config.tokens);
@@ -85,8 +86,12 @@ async function close(server: http.Server): Promise<void> {
   clearTimeout(cut);
 }
 
-/** Everything comes from ourselves, nothing is inline, nobody may frame us; answers are not kept by anybody. */
-function securityHeaders(publicUrl: string): RequestHandler[] {
+/**
+ * Everything comes from ourselves, nothing is inline; answers are not kept by anybody. Only the configured Airflows may frame us: from 3.1 on they
+ * show links of plugins as tabs, which are frames (3.1.8, 3.3.2).
+ */
+function securityHeaders({ server: { publicUrl }, airflows }: Config): RequestHandler[] {
+  const framers = [...new Set(airflows.flatMap((airflow) => URL.parse(airflow.publicUrl)?.origin ?? []))];
   const self = ["'self'"];
   const https = publicUrl.startsWith('https:');
   const headers = helmet({
@@ -101,9 +106,11 @@ function securityHeaders(publicUrl: string): RequestHandler[] {
         fontSrc: self,
         formAction: self,
         baseUri: ["'none'"],
-        frameAncestors: ["'none'"],
+        frameAncestors: framers.length > 0 ? framers : ["'none'"],
       },
     },
+    // Knows only "nobody" and "ourselves"; browsers heed the policy above it.
+    xFrameOptions: false,
     strictTransportSecurity: https ? { maxAge: 31_536_000 } : false,
     // `no-referrer` would make browsers send `Origin: null` with our own forms, and the cross-site check falls back on Origin.
     referrerPolicy: { policy: 'same-origin' },

@@ -43,6 +43,9 @@ test('reported from a link in Airflow: the form is filled in, becomes a declared
   const value = (id: string) => attribute(all(filled.page, 'input').find((i) => attribute(i, 'id') === id)!, 'value');
   expect([value('report-dag'), value('report-run')]).toEqual(['orders"etl', 'r1']);
   expect(filled.text).toContain('<option value="data_loss" selected>');
+  const blank = await page('/report?run_id=scheduled__2026-11-20T00:00:00+00:00');
+  const run = all(blank.page, 'input').find((i) => attribute(i, 'id') === 'report-run')!;
+  expect(attribute(run, 'value'), 'the + that 3.1.8 does not encode').toBe('scheduled__2026-11-20T00:00:00+00:00');
   const form = (more: Record<string, string>) =>
     call(running, 'POST', '/report', {
       as: 'responder',

@@ -131,7 +131,8 @@ export function config(publicUrl: string, intake: Partial<Config['intake']> = {}
     airflows: [
       {
         id: 'prod',
-        url: 'http://localhost:8080',
+        url: 'http://airflow-web.internal:8080',
+        publicUrl: 'https://airflow.example.org/prod',
         auth: { kind: 'password', username: 'firedamper', password: new Secret('pw') },
         callbackSecrets: [new Secret(SECRET)],
         pollIntervalMs: 10_000,

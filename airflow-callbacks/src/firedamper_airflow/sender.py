@@ -20,8 +20,6 @@ FLUSH_SECONDS = 1.0
 #: time-out, not one for each event.
 COOL_DOWN_SECONDS = 5.0
 REMEMBERED_IDS = 256
-#: What may make a second telling of the same thing worth a request.
-WORDS = ("severity", "incident_type", "note", "quality")
 
 
 class Sender:
@@ -41,11 +39,12 @@ class Sender:
         time-out, plus one write to the disk. Raises only what is no ``Exception``, and then the event is on the disk."""
         event = self.named(event)
         # Listener and callback report the same failure one after the other. The second goes out only if it says more.
-        words = tuple(event.get(name) for name in WORDS)
+        words = tuple(event.get(name) for name in signing.WORDS)
+        subject = event["event_id"] if event["kind"] == "report" else signing.subject_id(self._settings.airflow, event)
         for known, said in self._known:
-            if known == event["event_id"] and all(word in (None, before) for word, before in zip(words, said)):
+            if known == subject and all(word in (None, before) for word, before in zip(words, said)):
                 return "known"
-        self._known.append((event["event_id"], words))
+        self._known.append((subject, words))
         if self._clock() < self._quiet_until:
             return self._keep(event, "the last one did not get through")
         try:

@@ -43,6 +43,15 @@ def headers(key: bytes, webhook_id: str, timestamp: int, body: bytes) -> dict[st
     }
 
 
+#: What may make a second telling of the same failure worth a request.
+WORDS = ("severity", "incident_type", "note", "quality")
+
+
+def subject_id(airflow: str, event: Mapping[str, Any]) -> str:
+    """Of the failure alone, whatever its author says about it: with it one process tells what it has told already."""
+    return webhook_id(airflow, {name: value for name, value in event.items() if name not in WORDS})
+
+
 def webhook_id(airflow: str, event: Mapping[str, Any]) -> str:
     """Derived, so that one failure has one id whoever reports it: Airflow's own double run of a callback on a lost heartbeat (seen
     on 3.0.6-3.3.2), and callback and listener side by side.
@@ -64,6 +73,10 @@ def webhook_id(airflow: str, event: Mapping[str, Any]) -> str:
         of += [event.get("try_number"), kind, _digest([event.get("asset"), when])]
     else:
         of += [event.get("run_start_date") if event.get("task_id") is None else event.get("try_number"), kind]
+        # The listener may have told it from another process and without the words of the DAG's author: under one id these would be
+        # taken for a duplicate and never be read (2.11.2). That both are one failure is the service's to see.
+        said = {name: event[name] for name in WORDS if event.get(name) is not None}
+        of += [_digest(said)] if said else []
     return "fd_" + _digest(of)[:32]
 
 
