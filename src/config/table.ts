@@ -91,7 +91,7 @@ export const TABLE = {
   'airflows[].public_url': optional(
     baseUrl,
     'Address under which people open it, where that is another one: links lead there, and Airflow 3.1 and later shows our pages in tabs of its own.',
-    'https://airflow.example.org',
+    'http://localhost:8080',
   ),
   'airflows[].auth': section('The account: `username` and `password`, or `token`.'),
   'airflows[].auth.username': optional(text('text'), 'Basic on 2.x, `/auth/token` on 3.x.', 'firedamper'),
