@@ -83,6 +83,7 @@ AFRESH = "\n".join(
 @pytest.fixture(scope="session", autouse=True)
 def _database() -> None:
     if POSTGRES:
+        Database("postgres").run("DROP DATABASE IF EXISTS ops_test WITH (FORCE)")
         Database("postgres").run("CREATE DATABASE ops_test")
 
 

@@ -153,6 +153,19 @@ def test_a_range_that_ends_with_marks_only_comes_to_its_end(topics: Topics) -> N
     assert values(topics.read()) == ["one"]
 
 
+def test_a_topic_that_ends_with_a_mark_comes_to_its_end(topics: Topics) -> None:
+    topics.fill(1, 0)
+    producer = confluent_kafka.Producer({**CONFIG, "transactional.id": topics.mark})
+    producer.init_transactions(20)
+    producer.begin_transaction()
+    producer.produce(topics.source, value="last", partition=0)
+    producer.commit_transaction(20)
+    started = time.monotonic()
+    assert act(topics, partitions=[{"partition": 0, "start_offset": 0, "end_offset": 3}])["messages"] == 2
+    assert values(topics.read()) == ["0:0", "last"]
+    assert time.monotonic() - started < 30
+
+
 def test_by_the_key_into_another_number_of_partitions(topics: Topics) -> None:
     one = f"replay-one-{topics.mark}"
     topics.make(one, 1)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from firedamper_airflow.ops import locks
+from firedamper_airflow.ops import grants, locks
 from firedamper_airflow.ops.allow import AllowedTables, TableName
 from firedamper_airflow.ops.refusal import Refused
 
@@ -76,6 +77,16 @@ def test_dry_runs_change_nothing_and_say_what_would_be(orders: Any, context: Any
     locked = orders.rights()
     assert unlock(context, dry_run=True)["would_restore"] == done["revoked"]
     assert orders.rights() == locked
+
+
+def test_a_dry_run_could_not_write_if_it_wanted_to(orders: Any, context: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def forgetful(session: Any, *_: Any) -> Any:
+        session.run("REVOKE INSERT ON sales.orders FROM writer")
+
+    monkeypatch.setattr(locks, "_active", forgetful)
+    with pytest.raises(Exception, match="read-only transaction"):
+        lock(context, dry_run=True)
+    assert orders.may(INSERT, "writer")
 
 
 def test_unlocking_twice_is_one_unlock_and_a_lock_that_never_was_is_nothing(orders: Any, context: Any) -> None:
@@ -260,6 +271,25 @@ def test_a_writer_in_the_middle_is_waited_for_and_counted(orders: Any, context: 
     assert lock(context)["still_writing"] == 0
     assert 0.3 < time.monotonic() - started < 5
     busy.close()
+
+
+@pytest.mark.parametrize("fault", ["forgets one", "gives one to another", "says that one is lost"])
+def test_a_lock_whose_unlock_would_not_be_exact_is_not_made(
+    orders: Any, context: Any, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    before = orders.rights()
+    real = grants.give_back
+
+    def wrong(session: Any, some: Any) -> Any:
+        listed = [grant for grant in some if grant.grantee != "writer" or grant.privilege != "INSERT"]
+        if fault == "gives one to another":
+            listed += [replace(grant, grantee="intern") for grant in some if grant not in listed]
+        return real(session, some if fault == "says that one is lost" else listed) + ([{"why": "x"}] if "lost" in fault else [])
+
+    monkeypatch.setattr(grants, "give_back", wrong)
+    with pytest.raises(Refused, match="could not be given back exactly"):
+        lock(context)
+    assert orders.rights() == before
 
 
 def test_a_crash_before_the_commit_leaves_all_as_it_was(orders: Any, context: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,13 +26,9 @@ class KafkaCluster:
         self._config = dict(config) if config is not None else _config_of(conn_id)
         self._id = "firedamper-replay." + re.sub(r"[^A-Za-z0-9._-]", "_", run)[:200]
         self._reader: Any = None
-        self._topics: dict[str, Any] = {}
 
     def partitions(self, topic: str) -> Optional[list[int]]:
-        if not self._topics:
-            # All topics and not this one: asking for one by its name can make it (auto.create.topics.enable is Kafka's default).
-            self._topics = dict(self._consumer().list_topics(timeout=_ANSWER_S).topics)
-        found = self._topics.get(topic)
+        found = self._consumer().list_topics(topic, timeout=_ANSWER_S).topics.get(topic)
         return None if found is None or found.error is not None else sorted(found.partitions)
 
     def bounds(self, topic: str, partition: int) -> tuple[int, int]:
@@ -71,7 +67,7 @@ class KafkaCluster:
                 "isolation.level": "read_committed",  # what was rolled back was never said
                 "enable.partition.eof": True,
                 "auto.offset.reset": "error",
-                "allow.auto.create.topics": False,
+                "allow.auto.create.topics": False,  # else asking for a topic makes it, where the broker has Kafka's default
             }
             self._reader = Consumer({**self._config, **own})
         return self._reader
