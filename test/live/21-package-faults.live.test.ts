@@ -54,7 +54,7 @@ test('a Firedamper that is down, hangs, fails, or stands behind a full disk chan
 
   await stage.door.turn('pass');
   asEver(await failBeside(stage.airflow, 'again', 2));
-  await until('the spool is empty', async () => stage.flush() !== '' && stage.waiting() === 0);
+  await until('the spool is empty', async () => (await stage.flush()) !== '' && stage.waiting() === 0);
   const lost = / diskfull_/;
   await until('everything is in the store', async () => stage.kept(lost).missing.length === 0, {
     show: async () => stage.kept(lost),

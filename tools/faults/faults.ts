@@ -133,7 +133,7 @@ async function elsewhere(stage: Stage, note: Note, fail: (name: string) => () =>
 /** What nobody's next event has taken along, an operator sends. */
 async function flushAll(stage: Stage): Promise<void> {
   await until('the spool is empty', 180, async () => {
-    console.error(stage.flush());
+    console.error(await stage.flush());
     return stage.waiting() === 0;
   });
 }

@@ -1,7 +1,8 @@
 /** A real Airflow with the package, the real service behind a door that can misbehave, and what one wants to know of them afterwards. */
-import { execFileSync } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import type { AirflowVersion, Installation, RunningAirflow } from '../../src/demo/lab.ts';
 import { Service } from '../../test/support/live/service.ts';
 import { AirflowByHand, until } from '../matrix/airflow.ts';
@@ -30,7 +31,7 @@ export interface Stage {
   /** Makes the disk of the spool one of some KiB, full. Answers how to undo that. Needs root. */
   fillDisk(): () => void;
   /** `firedamper-spool flush`, as an operator would; answers what it printed. */
-  flush(): string;
+  flush(): Promise<string>;
   /** Lines of Airflow's logs that show an exception of the package, or a listener that Airflow had to catch. */
   exceptions(): readonly string[];
   /** The store against all failures there were, but those of the given runs. */
@@ -113,7 +114,7 @@ function tools(lab: PackageLab, door: Door, spool: string) {
     pointAt: (url?: string) => lab.airflow.restart('scheduler', { FIREDAMPER_URL: url ?? door.url }),
     waiting: () => readdirSync(spool).filter((file) => file.endsWith('.json') && !file.startsWith('.')).length,
     fillDisk: () => fillDisk(spool),
-    flush: () => {
+    flush: async () => {
       const env = {
         PATH: process.env.PATH,
         AIRFLOW_HOME: lab.airflow.home,
@@ -121,7 +122,12 @@ function tools(lab: PackageLab, door: Door, spool: string) {
         ...(lab.site ? { PYTHONPATH: lab.site } : {}),
       };
       const code = 'import sys; from firedamper_airflow.spool_cli import main; sys.exit(main(["flush"]))';
-      return execFileSync(lab.installation.python, ['-c', code], { env, encoding: 'utf8' }).trim();
+      // Not waited for in a blocking way: the door that it knocks at is in this process.
+      const told = await promisify(execFile)(lab.installation.python, ['-c', code], { env }).catch((error: unknown) => error);
+      return ['stdout', 'stderr']
+        .map((stream) => (told as Record<string, unknown>)[stream] ?? '')
+        .join('')
+        .trim();
     },
     exceptions: () => exceptionsIn([join(lab.airflow.home, 'logs'), lab.airflow.logs]),
     kept: (but: RegExp) => {
