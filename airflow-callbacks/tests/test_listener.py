@@ -142,6 +142,28 @@ def test_hooks_load_and_report_on_every_version(configured: Receiver, airflow: A
     assert (task["exception"] is not None) == ("error" in airflow.extra)
 
 
+class AirflowFailException(Exception):
+    """Its name is all that is looked at."""
+
+
+@pytest.mark.parametrize(("error", "kind"), [(ValueError("why"), "task_retry"), (AirflowFailException("why"), "task_failed")])
+def test_in_2_9_the_exception_is_the_one_being_handled(
+    configured: Receiver, monkeypatch: pytest.MonkeyPatch, error: Exception, kind: str
+) -> None:
+    airflow = Airflow("2.9.3")
+    airflow.install(monkeypatch)
+    airflow.load()
+    try:
+        raise error
+    except Exception:
+        # The state is still "running", and there is a retry left.
+        task = things.ti(state="running", try_number=1, max_tries=2)
+        airflow.manager.hook.on_task_instance_failed(previous_state="running", task_instance=task, session=None)
+    assert until(lambda: len(configured.events) == 1)
+    (event,) = configured.events
+    assert (event["kind"], event["exception"]["message"]) == (kind, "why")
+
+
 def test_no_hook_raises_whatever_it_is_given(configured: Receiver, airflow: Airflow) -> None:
     airflow.load()
     for thing in (None, 7, object(), things.Unprintable()):

@@ -67,7 +67,7 @@ def from_context(kind: Optional[str], context: Mapping[str, Any], words: Mapping
 def from_task_instance(ti: Any, error: Any, *, careful: bool) -> Event:
     """From what a listener is given. ``careful``: in a process that goes on (scheduler, API server), where following a relation or a
     computed link would query the database inside Airflow's own transaction."""
-    kind = "task_failed" if is_final(ti) else "task_retry"
+    kind = "task_failed" if is_final(ti, error) else "task_retry"
     run = read(ti, "dag_run") or read(read(ti, "_ti_context_from_server"), "dag_run")
     event = _from_task(kind, ti, error, run, None)
     # In 2.x the link is a property that follows the relation to the run.
@@ -143,15 +143,20 @@ def say(event: Event, words: Mapping[str, Optional[str]]) -> Event:
     return event
 
 
-def is_final(ti: Any) -> bool:
+# After these Airflow does not try again, whatever the numbers say. By name: in 3.x they stand in another module.
+_NO_RETRY = ("AirflowFailException", "AirflowSensorTimeout")
+
+
+def is_final(ti: Any, error: Any = None) -> bool:
     """Whether Airflow will not try again. The state tells it on 2.10-3.3; in 2.9.3 it is still ``running`` in the hook, and the numbers
-    have to (they do not know AirflowFailException: such a failure passes for a retry there, until the run ends)."""
+    and the exception have to."""
     found = state(ti)
     if found == "up_for_retry":
         return False
     if found == "running":
         tries, allowed = _try_number(ti), number(read(ti, "max_tries"))
-        return tries is None or allowed is None or tries > allowed
+        refused = any(kind.__name__ in _NO_RETRY for kind in type(error).__mro__)
+        return refused or tries is None or allowed is None or tries > allowed
     return True
 
 

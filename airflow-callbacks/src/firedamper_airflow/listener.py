@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import sys
 from typing import Any
 
 from airflow.listeners import hookimpl
@@ -45,11 +46,11 @@ class FailureWithError:
 
 
 class FailureWithoutError:
-    """2.9."""
+    """2.9 does not hand the exception over, but it calls the hook while it handles it (2.9.3)."""
 
     @hookimpl
     def on_task_instance_failed(self, previous_state: Any, task_instance: Any) -> None:
-        quietly(reporter.report_task, task_instance, None)
+        quietly(reporter.report_task, task_instance, sys.exc_info()[1])
 
 
 class ImportErrors:
