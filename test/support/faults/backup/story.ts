@@ -15,21 +15,27 @@ export function describeWorld(fake: FakeAirflow): void {
   fake.dag('f', { tasks: { make: {} }, schedule: { assets: 's3://a' }, paused: true });
 }
 
+/** Others may need the machine too; what is measured here is never time. */
+const PATIENCE_MS = 60_000;
+
+const reaches = (service: Service, status: string) =>
+  service.until(`a is ${status}`, async () => (await service.incident('a'))?.status === status, PATIENCE_MS);
+
 export async function tell(fake: FakeAirflow, service: Service): Promise<void> {
   for (const run of ['r1', 'r2']) {
     fake.setOutcome('a', 'make', 'failed');
     fake.startRun('a', { runId: run });
-    await fake.until((f) => f.runs('a').some((r) => r.runId === run && r.state === 'failed'));
+    await fake.until((f) => f.runs('a').some((r) => r.runId === run && r.state === 'failed'), PATIENCE_MS);
     await service.callback(failure('a', run));
   }
-  await service.reaches('contained', 'a');
+  await reaches(service, 'contained');
   fake.world.outcomes.delete('a/make');
   const { id } = await service.incident('a');
   const { repair } = (await service.call('rita', 'POST', `/v1/incidents/${id}/fixed`, { reason: 'mended' })).body;
-  await service.until('a plan', async () => (await service.get(`/v1/repairs/${repair.id}`)).state === 'proposed');
+  await service.until('a plan', async () => (await service.get(`/v1/repairs/${repair.id}`)).state === 'proposed', PATIENCE_MS);
   const { digest } = await service.get(`/v1/repairs/${repair.id}`);
   await service.call('ann', 'POST', `/v1/repairs/${repair.id}/approve`, { digest, comment: 'go' });
-  await service.reaches('resolved', 'a');
+  await reaches(service, 'resolved');
 }
 
 /** Copies the database of `folder` again and again until told to stop; every copy is one committed state of the story. */
