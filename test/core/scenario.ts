@@ -8,6 +8,7 @@ import type {
   DomainEvent,
   MissedFacts,
   Observation,
+  Outcome,
   OutcomeFacts,
   Person,
   PersonAct,
@@ -15,14 +16,15 @@ import type {
   Survey,
   World,
 } from '../../src/core/events.ts';
-import type { DagFacts, LineageEdge, RunFacts } from '../../src/core/facts.ts';
-import type { Hold } from '../../src/core/hold.ts';
+import type { DagFacts, DagRef, LineageEdge, LineageGap, RunFacts } from '../../src/core/facts.ts';
+import type { Hold, Ownership } from '../../src/core/hold.ts';
 import type { Incident } from '../../src/core/incident.ts';
 import type { Intent, IntentKind } from '../../src/core/intent.ts';
 import type { Repair, Step } from '../../src/core/plan.ts';
 import type { Policy } from '../../src/core/policy.ts';
 import { NOTHING_SAID, type Signal } from '../../src/core/signal.ts';
 import type { TimelineEntry } from '../../src/core/timeline.ts';
+import { mustBeLawful } from './lawful.ts';
 
 export const START = '2026-11-21T06:00:00.000Z';
 
@@ -69,14 +71,23 @@ function policyWith(change: PolicyChange): Policy {
   return merged as unknown as Policy;
 }
 
-/** `a>b` an asset edge, `a>b@task` made by one task of a, `a~b` a sensor of b on a, `a!b` a trigger, `a!!b` a trigger that waits. */
+/** `b` of `prod`, or `dev/b` of another Airflow. */
+function dagRef(text: string): DagRef {
+  const [dagId = '', airflow = 'prod'] = text.split('/').reverse();
+  return { airflow, dagId };
+}
+
+/**
+ * `a>b` an asset edge, `a>b@task` made by one task of a, `a~b` a sensor of b on a, `a!b` a trigger, `a!!b` a trigger that waits; `a>dev/b` leads into
+ * another Airflow.
+ */
 export function edge(text: string): LineageEdge {
-  const m = /^(\w+)(>|~|!!|!)(\w+)(?:@([\w,]+))?$/.exec(text);
+  const m = /^([\w/]+)(>|~|!!|!)([\w/]+)(?:@([\w,]+))?$/.exec(text);
   if (!m) throw new Error(`no edge: ${text}`);
   const [, from = '', sign = '', to = '', tasks] = m;
   return {
-    from: { airflow: 'prod', dagId: from },
-    to: { airflow: 'prod', dagId: to },
+    from: dagRef(from),
+    to: dagRef(to),
     kind: sign === '>' ? 'asset' : sign === '~' ? 'sensor' : 'trigger',
     via: sign === '>' ? `s3://${from}` : 'task',
     fromTasks: tasks ? tasks.split(',') : null,
@@ -154,29 +165,33 @@ export class Scenario {
   readonly timeline: TimelineEntry[] = [];
   readonly #policy: Policy;
   readonly #edges: LineageEdge[];
+  /** By `airflow/dag`. */
   readonly #dags = new Map<string, DagFacts>();
+  /** What the world says of its own; a test may change it on the way. */
+  gaps: readonly LineageGap[] = [];
+  dagCount: number | null = null;
   #now = Date.parse(START);
   #turn = 0;
   last: Decision | null = null;
   readonly world: World = {
     edges: () => this.#edges,
-    gaps: () => [],
-    dag: (_airflow, dagId) => this.#dags.get(dagId) ?? null,
-    dagCount: () => this.#dags.size,
+    gaps: () => this.gaps,
+    dag: (airflow, dagId) => this.#dags.get(`${airflow}/${dagId}`) ?? null,
+    dagCount: () => this.dagCount ?? this.#dags.size,
     hasRead: () => true,
   };
 
   constructor(edges: readonly string[], options: { policy?: PolicyChange; dags?: readonly DagFacts[] } = {}) {
     this.#edges = edges.map(edge);
     this.#policy = policyWith(options.policy ?? {});
-    for (const e of this.#edges) for (const d of [e.from.dagId, e.to.dagId]) this.#dags.set(d, dag(d));
-    for (const d of options.dags ?? []) this.#dags.set(d.dagId, d);
+    for (const e of this.#edges) for (const d of [e.from, e.to]) this.#dags.set(dagKey(d), dag(d.dagId));
+    for (const d of options.dags ?? []) this.#dags.set(`prod/${d.dagId}`, d);
   }
 
   learns(text: string): void {
     const e = edge(text);
     this.#edges.push(e);
-    for (const d of [e.from.dagId, e.to.dagId]) if (!this.#dags.has(d)) this.#dags.set(d, dag(d));
+    for (const d of [e.from, e.to]) if (!this.#dags.has(dagKey(d))) this.#dags.set(dagKey(d), dag(d.dagId));
   }
   get now(): string {
     return new Date(this.#now).toISOString();
@@ -189,6 +204,7 @@ export class Scenario {
   when(...events: readonly DomainEvent[]): Decision {
     const chance = `c${String(++this.#turn).padStart(7, '0')}`;
     const decision = decide(this.state, events, { now: this.now, chance, policy: this.#policy, world: this.world });
+    mustBeLawful(decision, this.now);
     this.#fold(decision, events);
     this.last = decision;
     return decision;
@@ -218,10 +234,10 @@ export class Scenario {
   person(actor: Person, act: PersonAct): Decision {
     return this.when({ type: 'person', actor, act });
   }
-  sees(seen: Partial<Observation>): Decision {
+  sees(seen: Partial<Observation>, airflow = 'prod'): Decision {
     return this.when({
       type: 'observed',
-      airflow: 'prod',
+      airflow,
       seen: { runs: [], goneRuns: [], paused: [], releasedRuns: [], ...seen },
     });
   }
@@ -247,13 +263,24 @@ export class Scenario {
       taskGraph: null,
       tasks: [],
       run: null,
-      dags: [...this.#dags.values()],
+      dags: [...this.#dags].flatMap(([key, d]) => (key.startsWith('prod/') ? [d] : [])),
       auditCursor: 7,
       auditGap: null,
       ...change,
     };
     this.answer('survey', { kind: 'survey', survey });
     return this;
+  }
+  /** The open intents of this kind end so, once. */
+  ends(kind: IntentKind, outcome: Outcome): this {
+    for (const i of this.open(kind)) this.when({ type: 'outcome', intentId: i.id, outcome });
+    return this;
+  }
+  refused(kind: IntentKind, error = 'Forbidden'): this {
+    return this.ends(kind, { result: 'failed', error, retry: false });
+  }
+  tick(): Decision {
+    return this.when({ type: 'tick' });
   }
   paused(): this {
     this.answer('pause_dag', { kind: 'pause_dag', found: { was: 'paused_by_us', settled: false } });
@@ -326,8 +353,36 @@ export class Scenario {
   told(): string[] {
     return this.state.intents.flatMap(({ act }) => (act.kind === 'send_notice' ? [act.event] : []));
   }
+  /** `attention b`: what people are told of, and about what. */
+  notices(): string[] {
+    return this.state.intents.flatMap(({ act }) => (act.kind === 'send_notice' ? [`${act.event} ${act.subject}`] : []));
+  }
   reasons(event: string): string[] {
     return this.timeline.filter((t) => t.event === event).map((t) => t.reason.code);
+  }
+  /** `b person_unpaused who=paula (airflow): words`, one line for each entry of this event (of this noun: `hold.`). */
+  history(event: string): string[] {
+    const of = this.timeline.filter((t) => (event.endsWith('.') ? t.event.startsWith(event) : t.event === event));
+    return of.map((t) => {
+      const detail = Object.entries(t.reason.detail).map(([k, v]) => ` ${k}=${v}`);
+      const by = t.actor.kind === 'person' ? t.actor.name : t.actor.kind;
+      const what = event.endsWith('.') ? `${t.event} ` : '';
+      return `${what}${t.subject} ${t.reason.code}${detail.join('')} (${by})${t.comment === null ? '' : `: ${t.comment}`}`;
+    });
+  }
+  ownership(dagId: string): Ownership | undefined {
+    return this.state.ownerships.find((o) => o.airflow === 'prod' && o.dagId === dagId);
+  }
+  /** What was thrown, for `toMatchObject`; a refused act changes nothing. */
+  refusal(act: () => unknown): unknown {
+    const before = this.state;
+    try {
+      act();
+    } catch (error) {
+      if (this.state !== before) throw new Error('refused, and changed all the same');
+      return error;
+    }
+    throw new Error('was not refused');
   }
 }
 
