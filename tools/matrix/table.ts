@@ -113,9 +113,8 @@ const code = (text: string) => `\`${text}\``;
 
 /** What must hold whatever the version: nothing unsigned, nothing unheard, nothing said of a task that never ran. */
 export function problemsIn({ version, cases, unsigned }: VersionResult): string[] {
-  const unheard = cases
-    .filter((each) => each.events.length === 0 && each.poll === null)
-    .map((each) => `${each.dagId} was heard by nobody`);
+  const heardOf = (each: CaseResult) => each.events.length > 0 || each.poll !== null || noImportHook(version, each);
+  const unheard = cases.filter((each) => !heardOf(each)).map((each) => `${each.dagId} was heard by nobody`);
   const notFailed = cases
     .filter((each) => each.run !== null && each.run.state !== 'failed')
     .map((each) => `${each.dagId} is ${each.run?.state}`);
@@ -133,4 +132,9 @@ export function problemsIn({ version, cases, unsigned }: VersionResult): string[
     ...(unsigned > 0 ? [`${unsigned} requests were not signed`] : []),
   ];
   return found.map((problem) => `${version}: ${problem}`);
+}
+
+/** 2.9 has no hook for it, and the service's poll asks for failed runs: a file that cannot be read has none. */
+function noImportHook(version: string, each: CaseResult): boolean {
+  return version.startsWith('2.9.') && each.dagId === IMPORT_ERROR.dagId;
 }
