@@ -66,7 +66,8 @@ export type PauseFound =
   | { readonly was: 'gone' };
 
 export type UnpauseFound =
-  | { readonly was: 'unpaused_by_us' }
+  /** `cursor`: newest audit-log id behind which nobody has touched it; what is claimed next begins there. */
+  | { readonly was: 'unpaused_by_us'; readonly cursor?: number | null }
   | { readonly was: 'already_unpaused'; readonly who: string }
   | { readonly was: 'touched'; readonly who: string }
   /** Somebody paused it in the gap between our reading and our PATCH: we paused it again. */

@@ -55,10 +55,14 @@ export function unpaused(draft: Draft, dag: DagRef, found: UnpauseFound): string
   if (own.state !== 'resume_intended') return [];
   const leaving = draft.holds().filter((h) => dagKey(h) === dagKey(dag) && h.state === 'release_intended');
   switch (found.was) {
-    case 'unpaused_by_us':
-      draft.putOwnership({ ...own, state: 'none', since: null });
+    case 'unpaused_by_us': {
+      // 2.x has no marks: behind the old cursor our own unpause would pass for somebody else's.
+      const cursor = found.cursor ?? null;
+      const seen = cursor === null ? {} : { auditCursor: cursor, ops: [] };
+      draft.putOwnership({ ...own, ...seen, state: 'none', since: null });
       for (const h of leaving) end(draft, h, reason('released'));
       break;
+    }
     case 'gone':
       draft.putOwnership({ ...own, state: 'none', since: null });
       for (const h of leaving) end(draft, h, reason('dag_gone'));

@@ -32,7 +32,7 @@ async function unpause(deps: EffectDeps, intent: Intent, act: Act, settle: boole
     // An earlier attempt of ours has crossed a person's pause and died before it could look: theirs is put back now.
     const overrun = asked ? before.overrun(act.forced ? intent.createdAt : '') : null;
     if (overrun !== null) return putBack(deps, intent, act, overrun);
-    if (asked && (before.ours || before.unreadable !== null)) return { was: 'unpaused_by_us' };
+    if (asked && (before.ours || before.unreadable !== null)) return { was: 'unpaused_by_us', cursor: before.newest };
     return { was: 'already_unpaused', who: before.who('') ?? 'somebody' };
   }
   if (!act.forced && before.unreadable !== null && deps.policy.release.withoutAuditLog === 'ask')
@@ -45,7 +45,7 @@ async function unpause(deps: EffectDeps, intent: Intent, act: Act, settle: boole
   const after = await look(deps, intent.op, act, own, true, before.newest);
   if (after.pausedBy !== null) return putBack(deps, intent, act, after.pausedBy);
   if ((await client.getDag(act.dagId)).paused) throw new Error('Airflow answered, but the DAG reads back as paused');
-  return { was: 'unpaused_by_us' };
+  return { was: 'unpaused_by_us', cursor: after.newest };
 }
 
 const backMark = (op: string): string => `${op}-back`;

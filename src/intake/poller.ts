@@ -67,8 +67,9 @@ class AirflowPoller implements Poller {
   #skew = 0;
   #busy = false;
   #surveying: Promise<void> | null = null;
-  /** Ours: what fails from now on is heard, however long the first look takes. */
+  /** Ours: what fails from now on is heard, however long the first look takes. What failed before is history, also when a later window overlaps it. */
   readonly #startedAt: number;
+  #remembered: Promise<void> | null = null;
 
   constructor(deps: Deps) {
     this.#deps = deps;
@@ -112,6 +113,7 @@ class AirflowPoller implements Poller {
     const { client, store, responder, world, now, onState, surveyIntervalMs } = this.#deps;
     const startedAt = iso(now());
     const due = now() - this.#surveyedAt >= surveyIntervalMs;
+    await this.#rememberStart();
     if (due) await this.#identify();
     await this.#hearFailures(due);
     const watched = watchList(await store.snapshot(), this.#airflow);
@@ -131,6 +133,13 @@ class AirflowPoller implements Poller {
   #failed(error: unknown): void {
     this.#state = { ...this.#state, lastError: error instanceof Error ? error.message : String(error) };
     this.#deps.onState(this.#state, error);
+  }
+
+  /** In our own time, because Airflow's is not known yet: the first answer may come only after a restart of ours, and what failed meanwhile counts. */
+  async #rememberStart(): Promise<void> {
+    const { store, lookbackMs } = this.#deps;
+    this.#remembered ??= store.setBaseline(this.#airflow, iso(this.#startedAt - DATE_RESOLUTION_MS - lookbackMs));
+    await this.#remembered;
   }
 
   /** Version, health and clock. */
@@ -163,10 +172,12 @@ class AirflowPoller implements Poller {
   }
 
   async #hearFailures(secondPass: boolean): Promise<void> {
-    const { client, store, responder, now, lookbackMs } = this.#deps;
+    const { client, store, responder, now } = this.#deps;
     const startedAt = now() + this.#skew;
     const mark = await store.watermark(this.#airflow);
-    const since = mark ?? iso(this.#startedAt + this.#skew - DATE_RESOLUTION_MS - lookbackMs);
+    const first = await store.baseline(this.#airflow);
+    const baseline = mark === null ? iso(Date.parse(first) + this.#skew) : first;
+    const since = mark ?? baseline;
     const from = iso(Date.parse(since) - (mark === null ? 0 : OVERLAP_MS));
     const [runs, tasks, updated] = await Promise.all([
       client.listFailedRuns(from),
@@ -180,21 +191,13 @@ class AirflowPoller implements Poller {
     ];
     const keys = signals.map((s) => s.key);
     const known = await store.seen(this.#airflow, keys);
-    const baseline = await this.#baseline(mark, since);
     const fresh = await withRuns(
       client,
       signals.filter((s) => !known.has(s.key) && s.occurredAt >= baseline),
     );
     await Promise.all(fresh.map((signal) => responder.respond({ type: 'signal', signal })));
     // Only now: a crash before this line hears them again, and the signals' own keys take them out.
-    await store.polled(this.#airflow, at, keys, iso(startedAt - FORGET_MS));
-  }
-
-  /** What failed before the first poll of a fresh database is history, also when a later window overlaps it. */
-  async #baseline(mark: string | null, since: string): Promise<string> {
-    const { store } = this.#deps;
-    if (mark === null) await store.setBaseline(this.#airflow, since);
-    return store.baseline(this.#airflow);
+    await store.polled(this.#airflow, at, keys, iso(startedAt - FORGET_MS), baseline);
   }
 }
 

@@ -6,12 +6,12 @@ import type { Tables } from './tables.ts';
 export interface PollMemory {
   /** Airflow's time of the last whole poll; null before the first. */
   watermark(airflow: string): Promise<Instant | null>;
-  /** Failures before this are history; '' where the first poll has not set it. */
+  /** Failures before this are history: in our own time until the first whole poll, in Airflow's from then on; '' before the first start. */
   baseline(airflow: string): Promise<Instant>;
   /** Once: a later one changes nothing. */
   setBaseline(airflow: string, at: Instant): Promise<void>;
   /** Moves the watermark and remembers what was seen, after the signals are in. */
-  polled(airflow: string, since: Instant, seen: readonly string[], forgetBefore: Instant): Promise<void>;
+  polled(airflow: string, since: Instant, seen: readonly string[], forgetBefore: Instant, baseline: Instant): Promise<void>;
   /** Those of the keys that were seen before. */
   seen(airflow: string, keys: readonly string[]): Promise<ReadonlySet<string>>;
   saveFacts(airflow: string, kind: 'dags' | 'lineage', value: readonly DagFacts[] | Lineage, readAt: Instant): Promise<void>;
@@ -36,7 +36,7 @@ export function createPollMemory(transaction: InTransaction, read: Kysely<Tables
           .execute(),
       );
     },
-    polled: (airflow, since, seen, forgetBefore) => transaction((trx) => polled(trx, airflow, since, seen, forgetBefore)),
+    polled: (...poll) => transaction((trx) => polled(trx, ...poll)),
     seen: async (airflow, keys) => {
       if (keys.length === 0) return new Set<string>();
       const rows = await transaction((trx) =>
@@ -69,11 +69,12 @@ async function polled(
   since: Instant,
   seen: readonly string[],
   forgetBefore: Instant,
+  baseline: Instant,
 ): Promise<void> {
   await trx
     .insertInto('watermarks')
-    .values({ airflow, since, baseline: since })
-    .onConflict((c) => c.column('airflow').doUpdateSet({ since }))
+    .values({ airflow, since, baseline })
+    .onConflict((c) => c.column('airflow').doUpdateSet({ since, baseline }))
     .execute();
   for (const key of seen)
     await trx

@@ -57,3 +57,16 @@ it('claimed again while it was let go: our own requests of before are still know
   expect(own?.auditCursor).toBe(7);
   expect(own?.ops).toHaveLength(3);
 });
+
+it('claimed again while it was let go, on 2.x: the next hold begins behind our own unpause', () => {
+  const s = new Scenario(['a>c', 'b>c']);
+  s.contained('a');
+  s.person({ name: 'ann', role: 'approver' }, { kind: 'release', incidentId: s.incident(0).id, comment: 'go' });
+  s.releasePlanned();
+  s.fails('b');
+  s.surveyed();
+  s.answer('unpause_dag', { kind: 'unpause_dag', found: { was: 'unpaused_by_us', cursor: 9 } });
+  const own = s.state.ownerships.find((o) => o.dagId === 'c');
+  expect(own?.auditCursor).toBe(9);
+  expect(own?.ops).toEqual([s.open('pause_dag')[0]?.op]);
+});

@@ -160,7 +160,7 @@ describe('unpausing', () => {
     const dag = new OneDag();
     dag.touch('firedamper', true, 'fd-1');
     dag.touch('firedamper', false, 'fd-2');
-    expect(await unpause(dag, { attempts: 2 }, false, false)).toEqual({ was: 'unpaused_by_us' });
+    expect(await unpause(dag, { attempts: 2 }, false, false)).toEqual({ was: 'unpaused_by_us', cursor: 2 });
   });
 
   it('unpaused by a person before our own request arrived: said so, although our pause stands in the log', async () => {
@@ -175,7 +175,7 @@ describe('unpausing', () => {
     dag.touch('firedamper', true, 'fd-1');
     dag.touch('gerda', true);
     dag.seconds = 3_600;
-    expect(await unpause(dag, { createdAt: later(60) }, true)).toEqual({ was: 'unpaused_by_us' });
+    expect(await unpause(dag, { createdAt: later(60) }, true)).toEqual({ was: 'unpaused_by_us', cursor: 3 });
 
     const away = new OneDag();
     away.touch('firedamper', true, 'fd-1');

@@ -210,10 +210,10 @@ describe('intents', () => {
 describe('the poll remembers', () => {
   test('the watermark and what was seen, and forgets what is old', async () => {
     expect(await store.watermark('prod')).toBeNull();
-    await store.polled('prod', '2026-11-21T06:00:00.000Z', ['k1'], '2026-11-21T05:00:00.000Z');
+    await store.polled('prod', '2026-11-21T06:00:00.000Z', ['k1'], '2026-11-21T05:00:00.000Z', '2026-11-21T06:00:00.000Z');
     expect(await store.watermark('prod')).toBe('2026-11-21T06:00:00.000Z');
     expect(await store.seen('prod', ['k1', 'k2'])).toEqual(new Set(['k1']));
-    await store.polled('prod', '2026-11-21T08:00:00.000Z', [], '2026-11-21T07:00:00.000Z');
+    await store.polled('prod', '2026-11-21T08:00:00.000Z', [], '2026-11-21T07:00:00.000Z', '2026-11-21T06:00:00.000Z');
     expect(await store.seen('prod', ['k1'])).toEqual(new Set());
   });
 });

@@ -51,7 +51,8 @@ export function deploy(sim: Simulation): void {
   const { airflow, chance, time } = sim;
   const names = [...airflow.world.dags.keys()];
   if (names.length > 12) return;
-  const spec = makeDag(chance, names, names.length, time.now);
+  const specs = new Map([...airflow.world.dags].map(([id, d]) => [id, d.spec]));
+  const spec = makeDag(chance, specs, names.length, time.now);
   sim.note(`deploy d${names.length}`);
   time.as('airflow', () => airflow.world.addDag(`d${names.length}`, spec));
   sim.truth.switchOf(`d${names.length}`).paused = spec.paused === true;
@@ -233,7 +234,7 @@ export function personDoes(sim: Simulation, who: Somebody, act: PersonAct, done:
   );
   if (act.kind === 'release_hold') {
     const hold = truth.holds.get(act.holdId);
-    if (hold) truth.switchOf(hold.dagId).forcedSeq = airflow.nextSeq();
+    if (hold) Object.assign(truth.switchOf(hold.dagId), { forcedSeq: airflow.nextSeq(), forcedAt: sim.time.now });
   }
   service.responder.act(who, act).then(done, (error: unknown) => {
     if (error instanceof FiredamperError && error.kind !== 'internal') return sim.note(`refused: ${error.message.slice(0, 80)}`);
@@ -243,6 +244,19 @@ export function personDoes(sim: Simulation, who: Somebody, act: PersonAct, done:
       `${act.kind}: ${error instanceof Error ? error.message : String(error)}`,
     );
   });
+}
+
+/** A sensor that waits for a date which never comes would wait for days, and a run in a DAG that a person paused waits for that person. */
+export function endHangingRuns(sim: Simulation): void {
+  const { airflow, time } = sim;
+  for (const run of airflow.world.allRuns()) {
+    const dag = airflow.world.dag(run.dagId);
+    const waits = Object.values(dag.spec.tasks).some((t) => t.waitsFor !== undefined || t.triggers?.wait);
+    const hangs = waits && run.state === 'running' && run.start !== null && time.now - run.start > 5 * MINUTE;
+    const frozen = dag.paused && (run.state === 'queued' || run.state === 'running') && time.now - run.queuedAt > 5 * MINUTE;
+    if (!hangs && !(frozen && sim.truth.switchOf(run.dagId).pausedBy === 'others')) continue;
+    time.as('airflow', () => airflow.person('gerda').markRun(run.dagId, run.runId, 'success'));
+  }
 }
 
 /** When the noise is over, people do what is left to them, so that every story can end. */

@@ -7,6 +7,7 @@ import { type Http, type HttpAnswer, type HttpCall, HttpFailure } from '../../..
 import { createLane, RetryBudget } from '../../../../src/airflow/lanes.ts';
 import { typed } from '../../../../src/airflow/typedWire.ts';
 import { createV1 } from '../../../../src/airflow/v1/calls.ts';
+import { webPages } from '../../../../src/airflow/v1/webPages.ts';
 import { createV2 } from '../../../../src/airflow/v2/calls.ts';
 import { parseVersion } from '../../../../src/airflow/version.ts';
 import { createWire } from '../../../../src/airflow/wire.ts';
@@ -154,9 +155,8 @@ export class SimAirflow {
     const version = parseVersion(this.version);
     if (version === null) throw new Error(`no version: ${this.version}`);
     const setting = { airflow: id, version, now: this.#time.serviceNow };
-    const pages = {
-      read: async (path: string) => (await http.send({ method: 'GET', path, headers: { cookie: 'session=x' } })).text,
-    };
+    const session = { ...auth, mode: 'session', pageHeaders: async () => ({ cookie: 'session=x' }) } as const;
+    const pages = webPages(http, session, this.#time.serviceNow);
     const calls =
       this.generation === 3
         ? createV2({ ...setting, wire: typed(wire) }, open)

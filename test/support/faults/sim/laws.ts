@@ -6,7 +6,7 @@ import type { Step } from '../../../../src/core/plan.ts';
 import type { Effect } from '../../fakeAirflow/types.ts';
 import { OUR_ACCOUNT, type Processed, type SimAirflow } from './airflow.ts';
 import { behind, type Site } from './site.ts';
-import { closeInterval, type GivenApproval, type Truth } from './truth.ts';
+import { closeInterval, coveredByOrder, type GivenApproval, type Truth } from './truth.ts';
 
 export interface Courtroom {
   readonly truth: Truth;
@@ -30,7 +30,9 @@ export function judgeRequest(c: Courtroom, p: Processed): void {
 }
 
 function noteAuditRead({ truth }: Courtroom, p: Processed): void {
-  if (!p.path.endsWith('/eventLogs') || p.status !== 200 || !p.query.has('included_events')) return;
+  // The first page: what is written while the others are read may be missed.
+  if (!p.path.endsWith('/eventLogs') || p.status !== 200 || !p.query.has('included_events') || p.query.get('offset') !== '0')
+    return;
   const dagId = p.query.get('dag_id');
   if (dagId === null) truth.bulkAuditReadSeq = p.seq;
   else truth.switchOf(dagId).auditReadSeq = p.seq;
@@ -50,7 +52,8 @@ function judgePause({ truth, site, airflow }: Courtroom, p: Processed, e: Effect
     site.policy.hold.protectedDags.includes(e.dagId) || tags.includes('firedamper:never') || tags.includes('firedamper:ask');
   if (spared) truth.break('what is protected is never paused', p.at, e.dagId);
   const undone = s.touches.findLast((t) => t.changed && !t.paused);
-  if (back && undone && undone.seq > s.ourPauseSeq && undone.seq < s.attemptSeq) {
+  // Where the audit log was hidden when it was held, nobody can tell a pause that did not work from one that was undone.
+  if (!site.hidesAudit && back && undone && undone.seq > s.ourPauseSeq && undone.seq < s.attemptSeq) {
     const asked = [...truth.holds.values()].some((h) => h.dagId === e.dagId && (truth.holdSeenAt.get(h.id) ?? 0) > undone.at);
     if (!asked)
       truth.break('no second pause against a person', p.at, `${e.dagId}: ${undone.who} had unpaused it at ${undone.at}`);
@@ -67,8 +70,8 @@ function judgeUnpause({ truth, site }: Courtroom, p: Processed, e: Effect): void
   const readable = looked > s.ourPauseSeq;
   const weaker = site.hidesAudit && site.policy.release.withoutAuditLog === 'observed';
   const forced = s.forcedSeq > s.ourPauseSeq;
-  const since = s.touches.filter((t) => t.seq > s.ourPauseSeq && t.seq < (readable ? looked : p.seq));
-  if (!forced && !weaker) {
+  const since = s.touches.filter((t) => t.seq > s.ourPauseSeq && t.seq < (readable ? looked : p.seq) && !coveredByOrder(s, t));
+  if (!weaker) {
     const touched = since.at(-1);
     if (touched)
       truth.break(
@@ -77,7 +80,7 @@ function judgeUnpause({ truth, site }: Courtroom, p: Processed, e: Effect): void
         `${e.dagId}: ${touched.who} touched it (${touched.paused})`,
       );
     const paused = s.touches.findLast((t) => t.changed && t.paused);
-    if (s.pausedBy !== 'us' && !(readable && paused && paused.seq > looked))
+    if (!forced && s.pausedBy !== 'us' && !(readable && paused && paused.seq > looked))
       truth.break(
         'nothing that a person paused is unpaused by us',
         p.at,

@@ -40,7 +40,8 @@ export class Disk {
   commits = 0;
 }
 
-export type SimStore = Omit<Store, 'read'>;
+/** What the parts in the simulator ask of a store. */
+export type SimStore = Omit<Store, 'read' | 'restored' | 'guardWal'>;
 
 export function memoryStore(disk: Disk): SimStore {
   // A later life of the service must not be written to by an earlier one; the caller drops the earlier one's timers, so nothing of it runs.
@@ -69,6 +70,7 @@ export function memoryStore(disk: Disk): SimStore {
     inbox: memoryInbox(disk),
     ...memoryPoll(disk),
     forgetCallbacks: async () => 0,
+    forgetIncidents: async () => 0,
     close: async () => undefined,
   };
 }
@@ -112,9 +114,8 @@ function memoryPoll(
     setBaseline: async (airflow, at) => {
       if (!disk.watermarks.has(airflow)) disk.watermarks.set(airflow, { since: null, baseline: at });
     },
-    polled: async (airflow, since, seen, forgetBefore) => {
-      const before = disk.watermarks.get(airflow);
-      disk.watermarks.set(airflow, { since, baseline: before?.baseline ?? since });
+    polled: async (airflow, since, seen, forgetBefore, baseline) => {
+      disk.watermarks.set(airflow, { since, baseline });
       for (const key of seen) if (!disk.seen.has(`${airflow}\n${key}`)) disk.seen.set(`${airflow}\n${key}`, since);
       for (const [key, at] of disk.seen) if (key.startsWith(`${airflow}\n`) && at < forgetBefore) disk.seen.delete(key);
     },

@@ -1,5 +1,5 @@
 /** The service inside the simulator: the same parts as `app.ts` wires, on virtual time, without the web. It can be killed between any two steps. */
-import type { AirflowClient } from '../../../../src/airflow/client.ts';
+import { type AirflowClient, AirflowError } from '../../../../src/airflow/client.ts';
 import type { Decision } from '../../../../src/core/draft.ts';
 import type { LineageEdge } from '../../../../src/core/facts.ts';
 import type { Policy } from '../../../../src/core/policy.ts';
@@ -74,9 +74,13 @@ export async function startService(parts: ServiceParts): Promise<SimService> {
     },
   });
   const responder = sabotage.responder?.(plain, store) ?? plain;
+  const say = (error: unknown, what: string) => onError(`${what}: ${error instanceof Error ? error.message : String(error)}`);
   const pollers = [...clients.values()].map((client) => {
     const { intervalMs, surveyIntervalMs, lookbackMs } = parts;
-    const onState = () => undefined;
+    // What Airflow or the network did is weather; anything else is a decision that failed.
+    const onState = (_: unknown, error: unknown) => {
+      if (error !== null && error !== undefined && !(error instanceof AirflowError)) say(error, 'poll');
+    };
     return createPoller({ client, store, responder, world, intervalMs, surveyIntervalMs, lookbackMs, now, onState });
   });
   const readBacks = new Map([...clients].map(([id, c]) => [id, createReadBack(c, () => world.dagCount(id))]));
@@ -85,9 +89,14 @@ export async function startService(parts: ServiceParts): Promise<SimService> {
     readBack: (airflow, dagId) => readBacks.get(airflow)?.(dagId) ?? Promise.reject(new Error(airflow)),
     resurvey: async (airflow) => pollers[[...clients.keys()].indexOf(airflow)]?.resurvey(),
   };
-  const say = (error: unknown, what: string) => onError(`${what}: ${error instanceof Error ? error.message : String(error)}`);
   const worker = createWorker({ store, responder, effects, announce: parts.announce, onError: say });
-  const intake = createCallbackIntake({ inbox: store.inbox, responder, complete: async (s) => s, onError: say });
+  const intake = createCallbackIntake({
+    inbox: store.inbox,
+    responder,
+    complete: async (s) => s,
+    onNoted: () => undefined,
+    onError: say,
+  });
   worker.wake();
   intake.wake();
   for (const p of pollers) p.start();

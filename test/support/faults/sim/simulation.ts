@@ -175,6 +175,13 @@ export class Simulation {
 
   // --- the story
 
+  #introduce(): void {
+    const { dags, policy, ...rest } = this.site;
+    this.note(JSON.stringify({ ...rest, meddling: this.meddling }));
+    this.note(JSON.stringify(policy));
+    for (const [id, spec] of dags) this.note(`${id} ${JSON.stringify(spec)}`);
+  }
+
   async run(): Promise<StoryResult> {
     const minutes = this.#options.minutes ?? 25;
     this.time.install();
@@ -190,6 +197,7 @@ export class Simulation {
       this.airflow.onEffect = () => this.#maybeCrash();
       actors.watchFailures(this);
       this.#clockwork();
+      this.#introduce();
       await this.#boot();
       const end = this.time.now + minutes * MINUTE;
       this.#plan(2 * MINUTE, minutes * MINUTE);
@@ -245,11 +253,11 @@ export class Simulation {
     this.#crashOnEffect = chance.pick([0, 0, 0.05, 0.15]);
     const storm = chance.pick([0, 0.02, 0.1, 0.25]);
     const events: readonly (readonly [number, () => void])[] = [
-      [chance.int(2, 6), () => actors.breakSomething(this)],
+      [chance.int(2, 7), () => actors.breakSomething(this)],
       [chance.int(3, 10), () => actors.startRun(this, chance.pick([...airflow.world.dags.keys()]))],
       [chance.int(0, 10), () => actors.touchAirflow(this)],
       [chance.int(0, 3), () => actors.clearInAirflow(this)],
-      [chance.int(4, 25), () => actors.actOnPage(this)],
+      [chance.int(6, 45), () => actors.actOnPage(this)],
       [chance.pick([0, 0, 1, 3]), () => void this.#crash()],
       [chance.pick([0, 0, 1]), () => actors.deploy(this)],
       [chance.pick([0, 0, 1]), () => this.#outage()],
@@ -298,6 +306,7 @@ export class Simulation {
     for (let round = 0; round < 14 && (round < 2 || this.#goesOn()); round++) {
       this.airflow.world.outcomes.clear();
       actors.tidyUp(this, round);
+      actors.endHangingRuns(this);
       await this.#until(this.time.now + 90 * SECOND);
     }
     await this.#until(this.time.now + 2 * MINUTE);

@@ -25,7 +25,14 @@ const MINUTE = 60_000;
 export function makeSite(chance: Chance, start: number): Site {
   const dags = new Map<string, DagSpec>();
   const count = chance.int(3, 9);
-  for (let i = 0; i < count; i++) dags.set(`d${i}`, makeDag(chance, [...dags.keys()], i, start));
+  for (let i = 0; i < count; i++) {
+    const earlier = [...dags.keys()];
+    const spec = makeDag(chance, dags, i, start);
+    dags.set(`d${i}`, spec);
+    // Started by a task of an earlier DAG: never by a later one, or the site would run for ever.
+    if (spec.schedule === null && earlier.length > 0 && chance.hit(0.5))
+      addCall(dags, chance.pick(earlier), `d${i}`, chance.hit(0.3));
+  }
   const names = [...dags.keys()];
   const declared =
     names.length > 3 && chance.hit(0.2) ? [declare(names[0] ?? '', names[names.length - 1] ?? '')] : ([] as LineageEdge[]);
@@ -42,34 +49,43 @@ export function makeSite(chance: Chance, start: number): Site {
   };
 }
 
+function addCall(dags: Map<string, DagSpec>, from: string, to: string, wait: boolean): void {
+  const spec = dags.get(from);
+  if (spec) dags.set(from, { ...spec, tasks: { ...spec.tasks, [`call_${to}`]: { triggers: { dagId: to, wait }, ms: 500 } } });
+}
+
 const declare = (from: string, to: string): LineageEdge => ({
   from: { airflow: 'prod', dagId: from },
   to: { airflow: 'prod', dagId: to },
   ...{ kind: 'config', via: 'declared', fromTasks: null, waits: null, source: 'config' },
 });
 
+const isTimed = (spec: DagSpec | undefined): boolean =>
+  spec?.schedule !== null && spec?.schedule !== undefined && 'every' in spec.schedule;
+
 /** A later DAG reads earlier ones only, so a fresh deployment never makes a cycle of assets. */
-export function makeDag(chance: Chance, earlier: readonly string[], i: number, start: number): DagSpec {
+export function makeDag(chance: Chance, dags: ReadonlyMap<string, DagSpec>, i: number, start: number): DagSpec {
+  const earlier = [...dags.keys()];
+  const timed = earlier.filter((d) => isTimed(dags.get(d)));
   const kind =
     earlier.length === 0
       ? 'source'
       : chance.weighted([
           [2, 'source'],
-          [7, 'assets'],
-          [1, 'triggered'],
-          [1, 'sensor'],
+          [8, 'assets'],
+          [timed.length > 0 ? 1 : 0, 'sensor'],
         ] as const);
+  const waited = kind === 'sensor' ? chance.pick(timed) : null;
   const tasks: Record<string, TaskSpec> = {
     make: { outlets: [`s3://d${i}`], ms: chance.int(500, 20_000), retries: chance.hit(0.1) ? 1 : 0 },
   };
   if (chance.hit(0.3)) tasks.make = { ...tasks.make, downstream: ['after'] };
   if (tasks.make?.downstream) tasks.after = { ms: 1_000, ...(chance.hit(0.3) ? { rule: 'all_done' as const } : {}) };
   if (chance.hit(0.3)) tasks.side = { outlets: [`s3://d${i}.side`], ms: chance.int(500, 5_000) };
-  if (kind === 'sensor') tasks.wait = { waitsFor: { dagId: chance.pick(earlier) }, downstream: ['make'] };
-  if (earlier.length > 0 && chance.hit(0.12) && kind !== 'sensor')
-    tasks.call = { triggers: { dagId: chance.pick(earlier), wait: chance.hit(0.4) }, ms: 500 };
-  const scheduled = kind === 'sensor' || (kind === 'source' && chance.hit(0.4));
+  if (kind === 'sensor') tasks.wait = { waitsFor: { dagId: waited ?? '' }, downstream: ['make'] };
+  const scheduled = kind === 'source' && chance.hit(0.4);
   const every = chance.pick([5, 10, 20, 60]) * MINUTE;
+  const assets = kind === 'assets' ? { assets: condition(chance, earlier) } : null;
   const tags = chance.weighted<readonly string[]>([
     [12, []],
     [1, ['firedamper:never']],
@@ -79,11 +95,8 @@ export function makeDag(chance: Chance, earlier: readonly string[], i: number, s
   ]);
   return {
     tasks,
-    schedule: scheduled
-      ? { every, start: start - 50 * every }
-      : kind === 'assets'
-        ? { assets: condition(chance, earlier) }
-        : null,
+    // A sensor waits for the same date, so both have one schedule.
+    schedule: waited !== null ? (dags.get(waited)?.schedule ?? null) : scheduled ? { every, start: start - 50 * every } : assets,
     catchup: chance.hit(0.3),
     paused: chance.hit(0.08),
     tags,

@@ -47,6 +47,8 @@ export interface SwitchTruth {
   touches: Touch[];
   /** Orders by name of a person of ours to let it go, whoever touched it: place in the order. */
   forcedSeq: number;
+  /** When that was. Its first attempt may cross with what people do in the seconds after it. */
+  forcedAt: number;
   /** Place of our last readings of the audit log, of this DAG and of bulk rows. */
   auditReadSeq: number;
   /** Place at which the attempt to pause that is under way was claimed. */
@@ -60,6 +62,10 @@ export interface Violation {
   readonly at: number;
   readonly text: string;
 }
+
+/** An order to let go whoever touched it is about what was before the order, and what crosses its first attempt; clocks differ by up to 90 s. */
+const FORCED_FOR_MS = 120_000;
+export const coveredByOrder = (s: SwitchTruth, t: Touch): boolean => s.forcedSeq > 0 && t.at <= s.forcedAt + FORCED_FOR_MS;
 
 export class Truth {
   readonly switches = new Map<string, SwitchTruth>();
@@ -103,6 +109,7 @@ export class Truth {
         ourPauseAt: 0,
         touches: [],
         forcedSeq: 0,
+        forcedAt: 0,
         auditReadSeq: 0,
         attemptSeq: 0,
       },

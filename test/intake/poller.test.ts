@@ -1,0 +1,75 @@
+/** The poll of one Airflow, on a store in memory and an Airflow that answers when told to. */
+import { expect, it } from 'vitest';
+import { type AirflowClient, AirflowError } from '../../src/airflow/client.ts';
+import type { DomainEvent } from '../../src/core/events.ts';
+import type { TaskFacts } from '../../src/core/facts.ts';
+import { createPoller } from '../../src/intake/poller.ts';
+import { createWorld } from '../../src/world.ts';
+import { Disk, memoryStore } from '../support/faults/sim/memoryStore.ts';
+
+const at = (minutes: number): number => Date.parse('2026-11-21T06:00:00.000Z') + minutes * 60_000;
+
+/** Its clock is `ahead` minutes of ours. */
+function site(ahead: number) {
+  const disk = new Disk();
+  const failed: TaskFacts[] = [];
+  const heard: string[] = [];
+  let now = at(0);
+  let up = false;
+  const away = () => Promise.reject(new AirflowError('unreachable', 'away', { outcome: 'none', operation: 'GET' }));
+  const client = {
+    id: 'prod',
+    probe: async () => (up ? { serverTime: new Date(now + ahead * 60_000).toISOString(), version: '3.3.2' } : away()),
+    listFailedRuns: async () => [],
+    listFailedRunsUpdated: async () => [],
+    listFailedTasks: async (since: string) => failed.filter((t) => (t.endDate ?? '') >= since),
+    getRun: async () => null,
+    listDags: async () => [],
+    getLineage: async () => ({ airflow: 'prod', edges: [], gaps: [], seenAt: '' }),
+  } as unknown as AirflowClient;
+  const responder = {
+    respond: async (e: DomainEvent) => {
+      if (e.type === 'signal') heard.push(e.signal.runId);
+      return {} as never;
+    },
+  };
+  const boot = () =>
+    createPoller({
+      ...{ client, responder, store: memoryStore(disk), world: createWorld([]), now: () => now, onState: () => undefined },
+      ...{ intervalMs: 60_000, surveyIntervalMs: 60_000, lookbackMs: 0 },
+    });
+  return {
+    heard,
+    boot,
+    wait: (minutes: number) => {
+      now = at(minutes);
+    },
+    comeUp: () => {
+      up = true;
+    },
+    fail: (runId: string, minutes: number) =>
+      failed.push({
+        ...{ dagId: 'd', runId, taskId: 'make', mapIndex: -1, tryNumber: 1, maxTries: 0, state: 'failed', operator: null },
+        ...{ startDate: null, endDate: new Date(at(minutes + ahead)).toISOString() },
+      }),
+  };
+}
+
+it.each([0, 10, -10])(
+  'what fails between the first start and a restart before the first answer is heard; clocks %i min apart',
+  async (ahead) => {
+    const s = site(ahead);
+    s.fail('before', -2);
+    await s.boot().poll();
+    s.fail('meanwhile', 1);
+    s.wait(3);
+    s.comeUp();
+    const again = s.boot();
+    await again.poll();
+    expect(s.heard).toEqual(['meanwhile']);
+    s.wait(4);
+    s.fail('later', 4);
+    await again.poll();
+    expect(s.heard).toEqual(['meanwhile', 'later']);
+  },
+);
