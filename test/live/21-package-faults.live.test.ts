@@ -7,7 +7,7 @@ import { type Stage, startStage } from '../../tools/faults/stage.ts';
 import { until } from '../support/live/until.ts';
 
 /**
- * The short form of `tools/faults`: counts, no times. An Airflow of its own, because a Firedamper that hangs would hold up the other stories' events.
+ * The short form of `tools/packageFaults.ts`: counts, no times. An Airflow of its own, because a Firedamper that hangs would hold up the other stories' events.
  * Needs root for the full disk, and fails without.
  */
 const { version } = inject('lab');

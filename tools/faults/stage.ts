@@ -159,7 +159,7 @@ function fillDisk(spool: string): () => void {
   if (process.getuid?.() !== 0)
     throw new Error('a full disk is made with mount, which needs root: run this as root, in a container for instance');
   mkdirSync(spool, { recursive: true });
-  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k,mode=0700', 'tmpfs', spool]);
+  execFileSync('/bin/mount', ['-t', 'tmpfs', '-o', 'size=64k,mode=0700', 'tmpfs', spool]);
   try {
     writeFileSync(join(spool, 'filling'), Buffer.alloc(256 * 1024));
     throw new Error(`${spool} took more than it has`);
@@ -172,7 +172,7 @@ function fillDisk(spool: string): () => void {
 function unmount(spool: string): void {
   if (!existsSync(spool)) return;
   const real = realpathSync(spool); // the kernel knows no symbolic links in the list of its mounts
-  if (readFileSync('/proc/mounts', 'utf8').includes(` ${real} tmpfs `)) execFileSync('umount', [real]);
+  if (readFileSync('/proc/mounts', 'utf8').includes(` ${real} tmpfs `)) execFileSync('/bin/umount', [real]);
 }
 
 /** A stack that goes through the package, or the words with which Airflow reports that it had to catch a listener's or a callback's exception. */

@@ -1,11 +1,11 @@
 /**
  * What a broken Firedamper does to a real Airflow: to its tasks, to its scheduler, and to the events that could not be sent.
  *
- *   node tools/faults/faults.ts [version ...]      default: 2.11.2 and 3.3.2, one after the other; needs root for the full disk
+ *   node tools/packageFaults.ts [version ...]      default: 2.11.2 and 3.3.2, one after the other; needs root for the full disk
  *     --runs 6          failing runs per row
  *     --many 40         failing tasks of one run
  *     --storm 1000      runs that fail at once
- *   node tools/faults/faults.ts --table            only the table again, from the last results
+ *   node tools/packageFaults.ts --table            only the table again, from the last results
  *
  * Prints the table, and writes it into airflow-callbacks/README.md between the marks `faults`. Ends with 1 where a task did not end as it should, an
  * exception was seen, or an event is missing in the store or there twice.
@@ -13,14 +13,14 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { type AirflowVersion, isAirflowVersion } from '../../src/demo/lab.ts';
-import { until } from '../matrix/airflow.ts';
-import { newSecret, startPackageLab } from '../matrix/lab.ts';
-import { putBetweenMarks, RESULTS } from '../matrix/marks.ts';
-import { startUntrusted } from './door.ts';
-import { failBeside, manyBeside, type Round, stormBeside } from './rounds.ts';
-import { readyAirflow, type Stage, startStage } from './stage.ts';
-import { type FaultResult, lastFaults, type Measured, problemsOf, tableOfFaults } from './table.ts';
+import { type AirflowVersion, isAirflowVersion } from '../src/demo/lab.ts';
+import { startUntrusted } from './faults/door.ts';
+import { failBeside, manyBeside, type Round, stormBeside } from './faults/rounds.ts';
+import { readyAirflow, type Stage, startStage } from './faults/stage.ts';
+import { type FaultResult, lastFaults, type Measured, problemsOf, tableOfFaults } from './faults/table.ts';
+import { until } from './matrix/airflow.ts';
+import { newSecret, startPackageLab } from './matrix/lab.ts';
+import { putBetweenMarks, RESULTS } from './matrix/marks.ts';
 
 const DEFAULT = ['2.11.2', '3.3.2'] as const;
 const PARALLELISM = 8;
