@@ -79,8 +79,7 @@ beforeAll(async () => {
 }, 420_000);
 
 afterAll(async () => {
-  await airflow?.stop();
-  await servers?.stop();
+  await Promise.all([airflow?.stop(), servers?.stop()]);
   receiver.close();
   receiver.closeAllConnections();
 }, 60_000);
@@ -271,7 +270,9 @@ function rights(): Promise<string> {
 }
 
 async function prepareWarehouse(): Promise<void> {
-  const roles = ['repair', 'owner', 'writer', 'reader'].map((role) => `CREATE ROLE ${role} LOGIN PASSWORD 'not-for-logs';`).join('\n');
+  const roles = ['repair', 'owner', 'writer', 'reader']
+    .map((role) => `CREATE ROLE ${role} LOGIN PASSWORD 'not-for-logs';`)
+    .join('\n');
   await servers.sql(servers.postgres, `${roles}\nGRANT owner TO repair;`);
   await servers.sql(servers.postgres, 'CREATE DATABASE warehouse');
   await servers.sql(

@@ -34,7 +34,9 @@ class Topics:
         self.admin = AdminClient(CONFIG)
 
     def make(self, name: str, partitions: int, **config: str) -> None:
-        for future in self.admin.create_topics([NewTopic(name, partitions, 1, config=config)]).values():
+        # The messages of these tests are old: with Kafka's own 7 days the broker deletes them in the middle of a slow test.
+        settings = {"retention.ms": "-1", **config}
+        for future in self.admin.create_topics([NewTopic(name, partitions, 1, config=settings)]).values():
             future.result(20)
 
     def fill(self, count: int, partition: int, start: int = NOON, value: Optional[bytes] = None) -> None:
@@ -86,7 +88,7 @@ def topics() -> Topics:
 def act(topics: Topics, run: Optional[str] = None, most: int = 1_000_000, **asked: Any) -> dict[str, Any]:
     whole = {
         **{"topic": topics.source, "target": topics.target, "partitions": None, "start_time": None, "end_time": None},
-        **{"keep_partitions": True, "dry_run": False, **asked},
+        **{"keep_partitions": True, "keep_timestamps": True, "dry_run": False, **asked},
     }
     return replay(lambda: KafkaCluster("", run or uuid.uuid4().hex, CONFIG), ALLOWED, most, whole)
 
@@ -107,6 +109,13 @@ def test_a_range_arrives_once_with_everything_that_a_message_has(topics: Topics)
     assert (first.key(), first.partition()) == (b"k2", 0)
     assert first.timestamp()[1] == NOON + 2 * HOUR
     assert dict(first.headers()) == {"trace": b"0:2", "firedamper-replay-of": f"{topics.source}/0/2".encode()}
+
+
+def test_the_time_of_the_replay_where_that_is_wanted(topics: Topics) -> None:
+    topics.fill(1, 0)
+    act(topics, partitions=[{"partition": 0, "start_offset": 0}], keep_timestamps=False)
+    (message,) = topics.read()
+    assert abs(message.timestamp()[1] / 1000 - time.time()) < 60
 
 
 def test_a_range_of_time(topics: Topics) -> None:
@@ -241,7 +250,7 @@ def test_a_second_try_of_a_run_goes_on_where_the_first_one_stopped(topics: Topic
 KILLED = """
 import os, sys
 from firedamper_airflow.ops import kafka
-from firedamper_airflow.ops.replay import Range
+from firedamper_airflow.ops.replay import Keep, Range
 kafka._BATCH = 500
 cluster = kafka.KafkaCluster("", "killed", {"bootstrap.servers": os.environ["FIREDAMPER_OPS_KAFKA"]})
 real = kafka._Copy._send
@@ -252,7 +261,7 @@ def send(self, message):
         print("here", flush=True)
         sys.stdin.read()
 kafka._Copy._send = send
-cluster.copy(sys.argv[1], sys.argv[2], [Range(0, 0, 2000)], True)
+cluster.copy(sys.argv[1], sys.argv[2], [Range(0, 0, 2000)], Keep(True, True))
 """
 
 
@@ -275,7 +284,7 @@ def test_a_broker_that_is_not_there_fails_in_bounded_time(monkeypatch: pytest.Mo
     monkeypatch.setattr(kafka, "_ANSWER_S", 2.0)
     asked = {
         **{"topic": "orders-1", "target": "replay-1", "partitions": [{"partition": 0, "start_offset": 0}]},
-        **{"start_time": None, "end_time": None, "keep_partitions": True, "dry_run": True},
+        **{"start_time": None, "end_time": None, "keep_partitions": True, "keep_timestamps": True, "dry_run": True},
     }
     started = time.monotonic()
     with pytest.raises(confluent_kafka.KafkaException):

@@ -33,7 +33,7 @@ class Cluster:
     def offset_at(self, topic: str, partition: int, at: datetime) -> int:
         return min(max(10, int((at - BASE).total_seconds())), 20)
 
-    def copy(self, source: str, target: str, ranges: Any, keep_partitions: bool) -> dict[int, Copied]:
+    def copy(self, source: str, target: str, ranges: Any, keep: Any) -> dict[int, Copied]:
         self.copied = list(ranges)
         return {one.partition: Copied(one.end - one.start, 0) for one in ranges}
 

@@ -102,6 +102,11 @@ REPLAY: Schema = {
         "default": True,
         "description": "Same partition number in the target, or by the key again",
     },
+    "keep_timestamps": {
+        "type": "boolean",
+        "default": True,
+        "description": "False gives them the time of the replay: for messages that are older than the target's retention",
+    },
     "dry_run": _DRY,
 }
 

@@ -85,9 +85,7 @@ def transaction(conn_id: str, *, read_only: bool = False) -> Iterator[Session]:
         if read_only and session.dialect == "postgres":
             session.run("SET TRANSACTION READ ONLY")  # psycopg opens the transaction with the first statement: this is the first
         yield session
-        if read_only:
-            session.connection.rollback()
-        else:
+        if not read_only:  # what was only read ends with the connection; some drivers have no rollback without a change
             session.connection.commit()
     except BaseException as error:
         # The first error is the one to tell, whatever the broken connection says about the rollback.

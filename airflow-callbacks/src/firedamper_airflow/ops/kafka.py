@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Mapping, Optional, Sequence
 
 from firedamper_airflow.ops.refusal import Refused
-from firedamper_airflow.ops.replay import Copied, Range
+from firedamper_airflow.ops.replay import Copied, Keep, Range
 
 _BATCH = 5_000
 _ANSWER_S = 20.0
@@ -42,14 +42,14 @@ class KafkaCluster:
             raise RuntimeError(f"offsets of {topic}: {found.error}")
         return int(found.offset) if found.offset >= 0 else self.bounds(topic, partition)[1]  # negative: all messages are older
 
-    def copy(self, source: str, target: str, ranges: Sequence[Range], keep_partitions: bool) -> dict[int, Copied]:
+    def copy(self, source: str, target: str, ranges: Sequence[Range], keep: Keep) -> dict[int, Copied]:
         from confluent_kafka import Producer  # type: ignore[import-not-found,unused-ignore]
 
         producer = Producer({**self._config, "transactional.id": self._id, "enable.idempotence": True, "linger.ms": 20})
         producer.init_transactions(
             _ANSWER_S
         )  # shuts out an earlier process of the same run, and waits for its last transaction to end
-        copy = _Copy(self._consumer(), producer, source, target, ranges, keep_partitions)
+        copy = _Copy(self._consumer(), producer, source, target, ranges, keep)
         return copy.run()
 
     def close(self) -> None:
@@ -76,11 +76,9 @@ class KafkaCluster:
 class _Copy:
     """One replay under way."""
 
-    def __init__(
-        self, consumer: Any, producer: Any, source: str, target: str, ranges: Sequence[Range], keep_partitions: bool
-    ) -> None:
+    def __init__(self, consumer: Any, producer: Any, source: str, target: str, ranges: Sequence[Range], keep: Keep) -> None:
         self._consumer, self._producer = consumer, producer
-        self._source, self._target, self._keep = source, target, keep_partitions
+        self._source, self._target, self._keep = source, target, keep
         self._ranges = {one.partition: one for one in ranges}
         self._next = self._resumed()
         self._sent = dict.fromkeys(self._ranges, 0)
@@ -152,8 +150,8 @@ class _Copy:
         kind, at = message.timestamp()
         where = f"{self._source}/{message.partition()}/{message.offset()}"
         headers = [*(message.headers() or []), ("firedamper-replay-of", where.encode())]
-        more: dict[str, Any] = {"timestamp": at} if kind != 0 else {}  # 0: the message has none
-        if self._keep:
+        more: dict[str, Any] = {"timestamp": at} if kind != 0 and self._keep.timestamps else {}  # 0: the message has none
+        if self._keep.partitions:
             more["partition"] = message.partition()
         while True:
             try:

@@ -28,6 +28,14 @@ class Copied:
     skipped: int
 
 
+@dataclass(frozen=True)
+class Keep:
+    """What a message sent again has in common with itself, besides key, value and headers."""
+
+    partitions: bool
+    timestamps: bool
+
+
 class Cluster(Protocol):
     """The seam: what a replay needs of a Kafka client."""
 
@@ -40,7 +48,7 @@ class Cluster(Protocol):
     def offset_at(self, topic: str, partition: int, at: datetime) -> int:
         """Of the first message that is not older; the end where all are."""
 
-    def copy(self, source: str, target: str, ranges: Sequence[Range], keep_partitions: bool) -> dict[int, Copied]:
+    def copy(self, source: str, target: str, ranges: Sequence[Range], keep: Keep) -> dict[int, Copied]:
         """Sends them again, in order within a partition."""
 
     def close(self) -> None: ...
@@ -63,7 +71,8 @@ def replay(connect: Callable[[], Cluster], allowed: AllowedTopics, max_messages:
         said = {"op": "replay", "topic": source, "target": target, "dry_run": dry, "offsets": total, "notes": notes}
         if dry:
             return {**said, "would_replay": [one.__dict__ for one in ranges]}
-        copied = cluster.copy(source, target, ranges, bool(asked["keep_partitions"]))
+        keep = Keep(partitions=bool(asked["keep_partitions"]), timestamps=bool(asked["keep_timestamps"]))
+        copied = cluster.copy(source, target, ranges, keep)
     done = [{**one.__dict__, **copied[one.partition].__dict__} for one in ranges if one.partition in copied]
     return {**said, "replayed": done, "messages": sum(one.messages for one in copied.values())}
 
