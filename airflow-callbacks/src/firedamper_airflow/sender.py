@@ -40,7 +40,9 @@ class Sender:
         event = self.named(event)
         # Listener and callback report the same failure one after the other. The second goes out only if it says more.
         words = tuple(event.get(name) for name in signing.WORDS)
-        subject = event["event_id"] if event["kind"] == "report" else signing.subject_id(self._settings.airflow, event)
+        # What is no failure of a task or a run is told apart by its own id: a broken file that was changed has no other name for it.
+        own = event["kind"] in ("report", "import_error", "asset_event", "test")
+        subject = event["event_id"] if own else signing.subject_id(self._settings.airflow, event)
         for known, said in self._known:
             if known == subject and all(word in (None, before) for word, before in zip(words, said)):
                 return "known"
