@@ -87,7 +87,9 @@ function afterReleasePlan(draft: Draft, incidentId: string, facts: OutcomeFacts 
 /** A new incident may have claimed the DAG while it was being released: then it is paused again. */
 function afterUnpause(draft: Draft, dag: { airflow: string; dagId: string }, incidentIds: readonly string[]): void {
   const waiting = draft.holdingOn(dag).filter((h) => h.state === 'intended');
-  if (waiting.length > 0 && draft.ownership(dag).state === 'none') intendPause(draft, dag, draft.ownership(dag).auditCursor);
+  // Taken over in the old story or not: nobody has said anything about the new one yet.
+  const { state, auditCursor } = draft.ownership(dag);
+  if (waiting.length > 0 && (state === 'none' || state === 'ceded')) intendPause(draft, dag, auditCursor);
   for (const id of new Set(incidentIds)) settleRelease(draft, id);
 }
 

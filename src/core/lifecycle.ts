@@ -5,7 +5,8 @@
 import { internal } from '../errors.ts';
 
 export const INCIDENT_STATUS = {
-  open: ['contained', 'verifying', 'monitoring', 'dismissed', 'resolved'],
+  // Holds that cannot be made yet (Airflow is away, say) do not keep an approved repair from starting.
+  open: ['contained', 'repairing', 'verifying', 'monitoring', 'dismissed', 'resolved'],
   contained: ['repairing', 'verifying', 'monitoring', 'dismissed', 'resolved', 'open'],
   repairing: ['contained', 'verifying', 'monitoring', 'dismissed', 'open'],
   verifying: ['contained', 'monitoring', 'resolved', 'dismissed', 'open'],

@@ -21,10 +21,12 @@ export function isOurs(row: AuditRow, ours: Ours, wanted: boolean): boolean {
 
 /** The first row that is not ours: somebody touched the pause state. A row proves a request, not a change; the safe side is to take it for one. */
 export function touchedBy(rows: readonly AuditRow[], ours: Ours, askedToUnpause: boolean): string | null {
-  const foreign = rows.find((r) => !isOurs(r, ours, true) && !isOurs(r, ours, false));
+  const mine = rows.findLastIndex((r) => isOurs(r, ours, true) && r.paused !== false);
+  // Whoever made it run before our (last) pause arrived wants it to run: letting it go is no quarrel with them.
+  const foreign = rows.find((r, i) => !isOurs(r, ours, true) && !isOurs(r, ours, false) && !(i < mine && r.paused === false));
   if (foreign) return foreign.owner ?? 'somebody';
   if (ours.marked || askedToUnpause) return null;
   // 2.x: a request to unpause that we have not sent yet cannot be ours.
-  const unpause = rows.find((r) => r.paused === false);
+  const unpause = rows.find((r, i) => r.paused === false && i > mine);
   return unpause ? (unpause.owner ?? 'somebody') : null;
 }

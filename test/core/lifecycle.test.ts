@@ -13,7 +13,7 @@ import {
 /** The diagrams of the README, written down a second time on purpose: a step more or less is a decision, not a slip. */
 const DIAGRAMS = {
   incident: `
-    open -> contained verifying monitoring dismissed resolved
+    open -> contained repairing verifying monitoring dismissed resolved
     contained -> repairing verifying monitoring dismissed resolved open
     repairing -> contained verifying monitoring dismissed open
     verifying -> contained monitoring resolved dismissed open

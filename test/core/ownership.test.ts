@@ -1,6 +1,6 @@
 /** Who paused a DAG, when several have a say. */
 import { expect, it } from 'vitest';
-import { dag, Scenario } from './scenario.ts';
+import { clearStep, dag, Scenario } from './scenario.ts';
 
 it('a person unpauses a DAG that was paused before us: its hold is theirs, and the next look at Airflow goes on', () => {
   const s = new Scenario(['a>b'], { dags: [dag('b', { paused: true })] });
@@ -69,4 +69,33 @@ it('claimed again while it was let go, on 2.x: the next hold begins behind our o
   const own = s.state.ownerships.find((o) => o.dagId === 'c');
   expect(own?.auditCursor).toBe(9);
   expect(own?.ops).toEqual([s.open('pause_dag')[0]?.op]);
+});
+
+it('claimed for a new incident while a person takes it over from the old one: the new hold does not wait for ever', () => {
+  const s = new Scenario(['a>c', 'b>c']);
+  s.contained('a');
+  s.person({ name: 'ann', role: 'approver' }, { kind: 'release', incidentId: s.incident(0).id, comment: 'go' });
+  s.releasePlanned();
+  s.fails('b');
+  s.surveyed();
+  s.answer('unpause_dag', { kind: 'unpause_dag', found: { was: 'already_unpaused', who: 'gerda' } });
+  expect(s.acts()).toEqual(['pause c']);
+  s.paused();
+  expect(s.holds(1)).toEqual({ c: 'held' });
+});
+
+it('a repair that was approved before every hold could be made starts all the same', () => {
+  const s = new Scenario(['a>b']);
+  s.fails('a');
+  s.surveyed();
+  s.person({ name: 'rita', role: 'responder' }, { kind: 'fixed', incidentId: s.incident().id, comment: null });
+  s.planned({ steps: [clearStep('a', 'r1')] });
+  s.person(
+    { name: 'ann', role: 'approver' },
+    { kind: 'approve', repairId: s.repair().id, digest: s.repair().digest ?? '', comment: null },
+  );
+  s.planned({ steps: [clearStep('a', 'r1')] });
+  expect(s.incident().status).toBe('repairing');
+  s.paused();
+  expect(s.holds()).toEqual({ b: 'held' });
 });

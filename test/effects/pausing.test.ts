@@ -170,6 +170,16 @@ describe('unpausing', () => {
     expect(await unpause(dag, { attempts: 2 }, false, true)).toEqual({ was: 'already_unpaused', who: 'gerda' });
   });
 
+  it.each([
+    ['3.x', true],
+    ['2.x', false],
+  ])('somebody made it run just before our pause arrived: letting it go is what they want (%s)', async (_, marked) => {
+    const dag = new OneDag({ marked });
+    dag.touch('gerda', false);
+    dag.touch('firedamper', true, 'fd-1');
+    expect(await unpause(dag, {})).toEqual({ was: 'unpaused_by_us', cursor: 3 });
+  });
+
   it('an order to let go whoever touched it is about what was before the order', async () => {
     const dag = new OneDag();
     dag.touch('firedamper', true, 'fd-1');
