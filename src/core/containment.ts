@@ -12,9 +12,9 @@ import { HOLD_STATE, isOver, OWNERSHIP_STATE, step } from './lifecycle.ts';
 import { affectedTasks, blocksRepair, describePath, type Reached, walk } from './lineage.ts';
 import { observePause, releaseNow, takenOver } from './ownership.ts';
 import { type Reason, reason } from './reason.ts';
-import { setStatus } from './status.ts';
+import { activeRepair, rerunByUs, setStatus } from './status.ts';
 import { AIRFLOW } from './timeline.ts';
-import { allWhole, verify } from './verification.ts';
+import { isWhole, verify } from './verification.ts';
 
 /** Asks for the facts that containment needs. One survey at a time: a failure heard meanwhile is in the next one. */
 export function requestSurvey(draft: Draft, incidentId: string): void {
@@ -30,8 +30,13 @@ export function contain(draft: Draft, incidentId: string, survey: Survey): void 
   if (!incident || isOver(incident.status) || incident.releasing) return;
   const again = draft.pending((a) => a.kind === 'survey' && a.incidentId === incidentId);
   draft.patchIncident(incidentId, { surveyPending: again, runs: withSurveyed(incident, survey) });
-  if (survey.run?.state === 'success' && !reportedBad(incident, survey.run)) return endedWell(draft, incidentId, survey.run);
-  const causes = draft.incident(incidentId).runs.filter((r) => r.role === 'cause' && r.state !== 'healed');
+  const proof = survey.run?.state === 'success' ? endedWell(draft, incidentId, survey.run) : null;
+  const { runs } = draft.incident(incidentId);
+  if (proof && runs.every(isWhole) && activeRepair(draft, incidentId)?.state !== 'running')
+    return verify(draft, incidentId, proof);
+  const causes = runs.filter((r) => r.role === 'cause' && !isWhole(r));
+  // Whole again, but for its fallout: who reads it reads what is right.
+  if (causes.length === 0 && runs.some((r) => r.role === 'cause')) return settleContainment(draft, incidentId);
   // A check that fails says that something before it is bad, and not what: then all that the DAG makes is.
   const whole = causes.some((r) => r.badData);
   const tasks = affectedTasks(survey.taskGraph, whole ? [] : causes.flatMap((r) => r.failedTasks));
@@ -57,22 +62,22 @@ export function contain(draft: Draft, incidentId: string, survey: Survey): void 
   settleContainment(draft, incidentId);
 }
 
-const reportedBad = (incident: Incident, run: RunFacts): boolean =>
-  incident.runs.some((r) => r.badData && r.dagId === run.dagId && r.runId === run.runId);
-
 /**
  * The signal came late (a spooled callback, say), or the run ended well by its trigger rules before we looked: success is final, nothing is held
- * for it. `running` would prove nothing, the callback comes before REST shows the failure.
+ * for it. `running` would prove nothing, the callback comes before REST shows the failure. Other runs of the incident may be as bad as before.
+ * What a repair of ours runs again moves with its steps.
  */
-function endedWell(draft: Draft, incidentId: string, run: RunFacts): void {
+function endedWell(draft: Draft, incidentId: string, run: RunFacts): Reason | null {
   const incident = draft.incident(incidentId);
-  const runs = incident.runs.map((r) =>
-    r.dagId === run.dagId && r.runId === run.runId ? { ...r, state: 'succeeded' as const } : r,
-  );
+  const known = incident.runs.find((r) => r.dagId === run.dagId && r.runId === run.runId);
+  if (!known || known.badData || isWhole(known) || rerunByUs(draft, incidentId).has(`${run.dagId} ${run.runId}`)) return null;
+  const anyway = known.state === 'failing' && known.runStart === run.startDate;
+  const state = anyway ? 'succeeded' : 'healed';
+  const runs = incident.runs.map((r) => (r === known ? ({ ...r, state } as const) : r));
   draft.patchIncident(incidentId, { runs });
-  draft.tell(incidentId, 'run.succeeded', `${run.dagId} ${run.runId}`, reason('run_succeeded_anyway'), AIRFLOW);
-  if (allWhole(draft.incident(incidentId))) verify(draft, incidentId, reason('run_succeeded_anyway'));
-  else settleContainment(draft, incidentId);
+  const why = reason(anyway ? 'run_succeeded_anyway' : 'healed_outside');
+  draft.tell(incidentId, `run.${state}`, `${run.dagId} ${run.runId}`, why, AIRFLOW);
+  return runs.every((r) => r.state === 'succeeded') ? why : reason('healed_outside');
 }
 
 /** What REST shows of the run completes what the signals told; an early read may still lag behind the callback and adds nothing then. */
@@ -287,19 +292,21 @@ export function settleContainment(draft: Draft, incidentId: string): void {
 }
 
 function tellSpared(draft: Draft, incident: Incident, spared: readonly Spared[]): void {
-  const before = new Map(draft.incident(incident.id).spared.map((d) => [dagKey(d), d.reason.code]));
-  const news = spared.filter((d) => before.get(dagKey(d)) !== d.reason.code);
-  for (const d of news) draft.tell(incident.id, 'dag.spared', d.dagId, d.reason);
-  // One question for all of them: a cap that is reached by hundreds must not become hundreds of messages.
-  const asked = news.filter((d) => d.reason.code === 'over_cap' || d.reason.code === 'ask_tag').map((d) => d.dagId);
-  if (asked.length > 0) draft.notice(incident.id, 'attention', asked.join(', '));
   const held = new Set(
     draft
       .holdsOf(incident.id)
       .filter((h) => h.releasedAt === null)
       .map(dagKey),
   );
-  draft.patchIncident(incident.id, { spared: spared.filter((d) => !held.has(dagKey(d))) });
+  // What is held already stays held: that it would be spared today is no news, and must not be asked about at each survey.
+  const free = spared.filter((d) => !held.has(dagKey(d)));
+  const before = new Map(draft.incident(incident.id).spared.map((d) => [dagKey(d), d.reason.code]));
+  const news = free.filter((d) => before.get(dagKey(d)) !== d.reason.code);
+  for (const d of news) draft.tell(incident.id, 'dag.spared', d.dagId, d.reason);
+  // One question for all of them: a cap that is reached by hundreds must not become hundreds of messages.
+  const asked = news.filter((d) => d.reason.code === 'over_cap' || d.reason.code === 'ask_tag').map((d) => d.dagId);
+  if (asked.length > 0) draft.notice(incident.id, 'attention', asked.join(', '));
+  draft.patchIncident(incident.id, { spared: free });
 }
 
 /** A source of facts that is missing makes the blast radius smaller than the truth may be: people must see that. */

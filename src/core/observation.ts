@@ -12,7 +12,7 @@ import { observePause } from './ownership.ts';
 import { reason } from './reason.ts';
 import { observeReleased } from './release.ts';
 import { observeSteps } from './repair.ts';
-import { activeRepair } from './status.ts';
+import { activeRepair, rerunByUs } from './status.ts';
 import { AIRFLOW } from './timeline.ts';
 import { allWhole, verify } from './verification.ts';
 
@@ -33,13 +33,6 @@ function observeIncident(draft: Draft, incident: Incident, seen: Observation): v
   });
   if (runs.some((r, i) => r !== incident.runs[i])) draft.patchIncident(incident.id, { runs });
   settleHealing(draft, draft.incident(incident.id), seen);
-}
-
-/** Runs that a repair of ours has cleared or started: they move with its steps. */
-function rerunByUs(draft: Draft, incidentId: string): ReadonlySet<string> {
-  const repairs = draft.repairs().filter((r) => r.incidentId === incidentId && r.state === 'running');
-  const steps = repairs.flatMap((r) => r.steps.filter((s) => s.state !== 'waiting'));
-  return new Set(steps.flatMap((s) => s.runs.map((run) => `${s.dagId} ${run.runId}`)));
 }
 
 function observeRun(draft: Draft, incident: Incident, r: IncidentRun, seen: Observation, byUs: boolean): IncidentRun {

@@ -27,6 +27,13 @@ export function stamp(
 export const activeRepair = (draft: Draft, incidentId: string): Repair | undefined =>
   draft.repairs().find((r) => r.incidentId === incidentId && isActiveRepair(r.state));
 
+/** Runs that a repair of ours has cleared or started: they move with its steps. */
+export function rerunByUs(draft: Draft, incidentId: string): ReadonlySet<string> {
+  const repairs = draft.repairs().filter((r) => r.incidentId === incidentId && r.state === 'running');
+  const steps = repairs.flatMap((r) => r.steps.filter((s) => s.state !== 'waiting'));
+  return new Set(steps.flatMap((s) => s.runs.map((run) => `${s.dagId} ${run.runId}`)));
+}
+
 export function setRepair(
   draft: Draft,
   repair: Repair,

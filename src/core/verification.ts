@@ -8,7 +8,7 @@ import { startRelease } from './release.ts';
 import { setStatus, stamp } from './status.ts';
 import type { Actor } from './timeline.ts';
 
-const isWhole = (r: IncidentRun): boolean => r.state === 'healed' || r.state === 'succeeded' || r.state === 'gone';
+export const isWhole = (r: IncidentRun): boolean => r.state === 'healed' || r.state === 'succeeded' || r.state === 'gone';
 
 /** True when every run that the incident is about has succeeded since, or exists no more. */
 export const allWhole = (incident: Incident): boolean => incident.runs.every(isWhole);
