@@ -15,6 +15,8 @@ export interface Round {
   readonly beatSeconds: readonly number[];
   /** The oldest heartbeat of the scheduler that was seen, in seconds. */
   readonly oldestHeartbeat: number;
+  /** Seconds of the processor that the scheduler's process took for all this. */
+  readonly schedulerSeconds: number;
 }
 
 interface Started {
@@ -74,13 +76,23 @@ interface Failed {
 
 async function beside(airflow: AirflowByHand, name: string, fail: () => Promise<Failed>): Promise<Round> {
   const done = new AbortController();
+  const before = airflow.schedulerSeconds();
   const watching = Promise.all([beat(airflow, name, done.signal), watchPulse(airflow, done.signal)]);
   watching.catch(() => undefined); // a round that failed is told by its own error
   const { started, runSeconds, tasks, ...counted } = await fail().finally(() => done.abort());
   const [beatSeconds, oldestHeartbeat] = await watching;
   const failed = counted.failed ?? tasks.filter((task) => task.state === 'failed' && task.tryNumber === 1).length;
   const taskSeconds = tasks.flatMap(({ seconds }) => (seconds === null ? [] : [seconds]));
-  return { name, failed, started, taskSeconds, runSeconds, beatSeconds, oldestHeartbeat };
+  return {
+    name,
+    failed,
+    started,
+    taskSeconds,
+    runSeconds,
+    beatSeconds,
+    oldestHeartbeat,
+    schedulerSeconds: airflow.schedulerSeconds() - before,
+  };
 }
 
 async function beat(airflow: AirflowByHand, name: string, over: AbortSignal): Promise<number[]> {

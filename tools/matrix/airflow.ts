@@ -1,4 +1,6 @@
 /** What a person does to an Airflow and sees in it, over its own REST API; nothing of the service is used. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isThree, type RunningAirflow } from '../../src/demo/lab.ts';
 
@@ -22,11 +24,11 @@ export interface TaskSeen {
 }
 
 export class AirflowByHand {
-  readonly #airflow: Pick<RunningAirflow, 'url' | 'users' | 'version'>;
+  readonly #airflow: Pick<RunningAirflow, 'url' | 'users' | 'version' | 'home'>;
   readonly three: boolean;
   #token: string | null = null;
 
-  constructor(airflow: Pick<RunningAirflow, 'url' | 'users' | 'version'>) {
+  constructor(airflow: Pick<RunningAirflow, 'url' | 'users' | 'version' | 'home'>) {
     this.#airflow = airflow;
     this.three = isThree(airflow.version);
   }
@@ -85,6 +87,16 @@ export class AirflowByHand {
     const path = this.three ? '/api/v2/monitor/health' : '/api/v1/health';
     const health = (await (await fetch(`${this.#airflow.url}${path}`)).json()) as Record<string, Row>;
     return moment(health.scheduler?.latest_scheduler_heartbeat);
+  }
+
+  /** Seconds of the processor that the scheduler's own process has used so far: what a busy machine does not change. Linux only. */
+  schedulerSeconds(): number {
+    const crew = JSON.parse(readFileSync(join(this.#airflow.home, 'crew.json'), 'utf8')) as {
+      members: { name: string; pid: number }[];
+    };
+    const pid = crew.members.find(({ name }) => name === 'scheduler')?.pid;
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? [];
+    return (Number(fields[11]) + Number(fields[12])) / 100; // utime and stime, in hundredths
   }
 
   async call(method: string, path: string, body?: unknown): Promise<Row> {
