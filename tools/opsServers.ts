@@ -10,8 +10,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { runCommand } from '../src/demo/command.ts';
 import { Crew } from '../src/demo/crew.ts';
 import { ensureAirflow } from '../src/demo/install.ts';
+import { withLock } from '../src/demo/lock.ts';
 import { freePorts } from '../src/demo/ports.ts';
 import { createCluster, databaseUrl, reachableDir } from '../src/demo/postgres.ts';
+import { progressFrom } from '../src/demo/progress.ts';
 
 export interface OpsServers {
   /** `postgresql://...` of a superuser. */
@@ -53,7 +55,8 @@ async function startPostgres(root: string, dir: string, crew: Crew): Promise<{ u
 }
 
 async function startKafka(root: string, dir: string, crew: Crew): Promise<string> {
-  const jars = await kafkaJars(root);
+  // Both versions of the live tests may want them at once.
+  const jars = await withLock(join(root, 'kafka.lock'), progressFrom(console.error), () => kafkaJars(root));
   const [port, controller] = (await freePorts(2)) as [number, number];
   const home = join(dir, 'kafka');
   await rm(home, { recursive: true, force: true });
