@@ -16,7 +16,7 @@ interface Members {
 export function peerOf(remotePort: number, localPort: number, crewFile: string): Peer {
   const roots = existsSync(crewFile) ? (JSON.parse(readFileSync(crewFile, 'utf8')) as Members).members : [];
   const pid = ownerOf(inodeOf(remotePort, localPort));
-  if (pid === null) return { part: 'gone', title: '' };
+  if (pid === null) return { part: 'not seen', title: '' };
   const title = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
   return { part: partOf(pid, title, roots), title };
 }

@@ -1,6 +1,6 @@
 /** A receiver that believes nothing: it checks the signature, notes the moment, and asks the kernel who is calling. */
 import { createServer, type IncomingMessage } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { Webhook } from 'standardwebhooks';
 import { type Peer, peerOf } from './peer.ts';
 
@@ -14,6 +14,8 @@ export interface Arrival {
   readonly body: Readonly<Record<string, unknown>>;
 }
 
+const UNSEEN: Peer = { part: 'not seen', title: '' };
+
 export interface MatrixReceiver {
   readonly url: string;
   readonly arrivals: readonly Arrival[];
@@ -23,21 +25,23 @@ export interface MatrixReceiver {
 export async function startMatrixReceiver(secret: string, crewFile: string): Promise<MatrixReceiver> {
   const arrivals: Arrival[] = [];
   const webhook = new Webhook(secret);
+  const peers = new WeakMap<Socket, Peer>();
   const server = createServer(async (request, response) => {
     const at = Date.now();
     if (!request.url?.startsWith('/v1/callbacks/airflow/')) return void response.writeHead(404).end();
     const text = await textOf(request);
-    const { localPort = 0, remotePort = 0 } = request.socket;
     const id = String(request.headers['webhook-id'] ?? '');
     arrivals.push({
       at,
       id,
       signed: signed(webhook, text, request),
-      peer: peerOf(remotePort, localPort, crewFile),
+      peer: peers.get(request.socket) ?? UNSEEN,
       body: JSON.parse(text),
     });
     response.writeHead(202, { 'content-type': 'application/json' }).end('{"status":"accepted"}');
   });
+  // At once: a process that has ended cannot be asked any more.
+  server.on('connection', (socket: Socket) => peers.set(socket, peerOf(socket.remotePort ?? 0, socket.localPort ?? 0, crewFile)));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
