@@ -102,7 +102,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     metrics: createMetrics(store.read, pollerStates, now),
   });
   const url = await listen(http.server, config).catch((error: unknown) => store.close().then(() => Promise.reject(error)));
-  const upkeep = startUpkeep(store, config, now, onError);
+  const upkeep = startUpkeep(store, config, { now, log, onError });
 
   await settleRestore(store, responder, log);
   // What the last stop left is settled before anything new: unknown acts first read Airflow, stored callbacks go through respond.
@@ -229,16 +229,33 @@ const AT_ONCE = 500;
 const LOOK_AT_WAL_MS = 30_000;
 
 /** What keeps the file from growing for ever: old rows go by small transactions at night, a log that has grown is cut. */
-function startUpkeep(store: Store, { retention }: Config, now: () => number, onError: (error: unknown, what: string) => void) {
+interface Upkeep {
+  readonly now: () => number;
+  readonly log: Log;
+  readonly onError: (error: unknown, what: string) => void;
+}
+
+function startUpkeep(store: Store, { retention }: Config, { now, log, onError }: Upkeep) {
   const before = (ms: number) => new Date(now() - ms).toISOString();
   const forgetOld = async () => {
     while ((await store.forgetCallbacks(before(retention.callbacksMs), AT_ONCE)) === AT_ONCE);
     while ((await store.forgetIncidents(before(retention.incidentsMs), AT_ONCE)) > 0);
   };
-  const nightly = cron.schedule('17 3 * * *', () => forgetOld().catch((e: unknown) => onError(e, 'retention')), {
-    timezone: 'UTC',
-    noOverlap: true,
-  });
+  const tellHead = async () => {
+    const head = await store.auditHead();
+    if (head) log.info({ head: `${head.id}:${head.hash}` }, 'head of the history, for audit verify --head');
+  };
+  const nightly = cron.schedule(
+    '17 3 * * *',
+    () =>
+      forgetOld()
+        .then(tellHead)
+        .catch((e: unknown) => onError(e, 'retention')),
+    {
+      timezone: 'UTC',
+      noOverlap: true,
+    },
+  );
   const wal = setInterval(() => {
     try {
       store.guardWal();
@@ -247,6 +264,7 @@ function startUpkeep(store: Store, { retention }: Config, now: () => number, onE
     }
   }, LOOK_AT_WAL_MS);
   wal.unref();
+  tellHead().catch((e: unknown) => onError(e, 'the head of the history'));
   return {
     stop: async () => {
       clearInterval(wal);

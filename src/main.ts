@@ -3,6 +3,7 @@
 import { pino } from 'pino';
 import { createAirflowClient } from './airflow/connect.ts';
 import { startApp } from './app.ts';
+import { runAuditVerify } from './commands/auditVerify.ts';
 import { runBackup } from './commands/backup.ts';
 import { runCheck } from './commands/check.ts';
 import { type Command, parseCommandLine } from './commands/help.ts';
@@ -13,6 +14,7 @@ import { ConfigError, loadConfig } from './config.ts';
 import { runDemo } from './demo/demo.ts';
 import { FiredamperError } from './errors.ts';
 import { backupDatabase, restoreDatabase } from './store/backup.ts';
+import { verifyChain } from './store/chain.ts';
 
 const print = (line: string) => console.log(line);
 
@@ -50,6 +52,8 @@ async function run(command: Command): Promise<number | null> {
       return runBackup(loadConfig(command.config, process.env), command.to, backupDatabase, print);
     case 'restore':
       return runRestore(loadConfig(command.config, process.env), command, restoreDatabase, print);
+    case 'audit':
+      return runAuditVerify(loadConfig(command.config, process.env), command.head, verifyChain, print);
     case 'version':
       print(firedamperVersion());
       return 0;

@@ -25,6 +25,7 @@ export type Command =
       readonly as: string | undefined;
       readonly reason: string | undefined;
     }
+  | { readonly name: 'audit'; readonly config: string | undefined; readonly head: string | undefined }
   | { readonly name: 'version' }
   | { readonly name: 'help'; readonly text: string; readonly exitCode: 0 | 2 };
 
@@ -108,6 +109,16 @@ const USAGES: Readonly<Record<Runnable, Usage>> = {
       'reason <text>': 'why, kept in the history; --confirm needs it',
     },
     understand: understandRestore,
+  },
+  audit: {
+    about: 'audit verify: check that nobody has changed the history',
+    more: 'Every line of the history carries a hash over itself and the line before. A line that was changed, taken out or put elsewhere is named. Who can\nwrite the file can also make a whole new chain or cut its end: that shows against a head that was written down elsewhere. The service logs\nits head at every start and every night; --head compares with one of those.\nExit code: 0 whole, 1 changed, 2 for a bad configuration or command line.',
+    operand: 'verify',
+    options: { ...CONFIG, 'head <id:hash>': 'a head that was written down earlier' },
+    understand: (v) => {
+      if (v.operand !== 'verify') throw invalid('audit: did you mean audit verify?');
+      return { name: 'audit', config: word(v.config), head: word(v.head) };
+    },
   },
   version: { about: 'print the version', more: '', options: {}, understand: () => ({ name: 'version' }) },
 };

@@ -3,6 +3,7 @@ import { copyFileSync, existsSync, linkSync, renameSync, statSync } from 'node:f
 import { basename, dirname, join, resolve } from 'node:path';
 import Database from 'better-sqlite3';
 import { conflict, FiredamperError, invalid, notFound, unavailable } from '../errors.ts';
+import { linkOldRows } from './chain.ts';
 import { markRestored, serviceRow } from './epoch.ts';
 import { putInPlace, removeDatabaseFiles, syncFile } from './files.ts';
 import { lockDatabase } from './lock.ts';
@@ -95,6 +96,7 @@ function sealed(file: string, mark: (db: Database.Database) => void): Contents {
     if (broken[0]?.integrity_check !== 'ok')
       throw unavailable(`the copy is damaged: ${broken.map((b) => b.integrity_check).join('; ')}`);
     migrate(db, file, false);
+    linkOldRows(db);
     if ((db.pragma('foreign_key_check') as unknown[]).length > 0)
       throw unavailable('the copy is damaged: rows name rows that are not there');
     mark(db);

@@ -4,6 +4,7 @@
 import Database from 'better-sqlite3';
 import { CompiledQuery, type DatabaseConnection, Kysely, SqliteDialect, type SqliteDialectConfig, SqliteDriver } from 'kysely';
 import { unavailable } from '../errors.ts';
+import { linkOldRows } from './chain.ts';
 import { enterEpoch } from './epoch.ts';
 import { lockDatabase } from './lock.ts';
 import { migrate, refuseNewer } from './migrate.ts';
@@ -74,6 +75,7 @@ function prepare(db: Database.Database, path: string): void {
   if (mode !== 'wal' || sync !== 2)
     throw unavailable(`${path}: journal mode ${String(mode)}, synchronous ${String(sync)}; a 202 would not be safe`);
   migrate(db, path);
+  linkOldRows(db);
 }
 
 /**

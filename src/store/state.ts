@@ -3,6 +3,7 @@ import { type Insertable, type Kysely, type Selectable, sql, type Transaction } 
 import type { Decision, State } from '../core/draft.ts';
 import type { DomainEvent, PersonAct } from '../core/events.ts';
 import type { Instant } from '../core/facts.ts';
+import { append } from './chain.ts';
 import * as codec from './codec.ts';
 import type { Tables } from './tables.ts';
 
@@ -103,7 +104,7 @@ export async function saveDecision(db: Db, decision: Decision): Promise<void> {
       .onConflict((c) => c.columns(['key', 'origin']).doNothing())
       .execute();
   }
-  for (const row of decision.timeline.map(codec.entryToRow)) await db.insertInto('timeline').values(row).execute();
+  await append(db, decision.timeline.map(codec.entryToRow));
   if (decision.restored !== undefined) {
     const restored = decision.restored === null ? null : JSON.stringify(decision.restored);
     await db.updateTable('service').set({ restored }).execute();

@@ -9,6 +9,7 @@ import type { Instant } from '../core/facts.ts';
 import { CHANGES_OUTSIDE, type Intent, type IntentKind } from '../core/intent.ts';
 import type { Restored } from '../core/restore.ts';
 import { unavailable } from '../errors.ts';
+import type { ChainHead } from './chain.ts';
 import * as codec from './codec.ts';
 import { openDatabase } from './database.ts';
 import { createInbox, type Inbox } from './inbox.ts';
@@ -49,6 +50,8 @@ export interface Store extends PollMemory {
   restored(): Promise<Restored | null>;
   /** Gives back a write-ahead log that has grown too long; answers its size in bytes. */
   guardWal(): number;
+  /** The last line of the history with its hash; null while there is none. Written down elsewhere, it shows a history that was made anew. */
+  auditHead(): Promise<ChainHead | null>;
   readonly read: ReadModels;
   close(): Promise<void>;
 }
@@ -105,6 +108,8 @@ export async function openStore(path: string, now: Instant = new Date().toISOStr
     forgetIncidents: (before, limit) => transaction((trx) => forgetIncidents(trx, before, limit)),
     restored: async () => codec.restoredFromRow(await read.selectFrom('service').select('restored').executeTakeFirst()),
     guardWal,
+    auditHead: async () =>
+      (await read.selectFrom('timeline_chain').selectAll().orderBy('id', 'desc').limit(1).executeTakeFirst()) ?? null,
     read: createReadModels(read),
     close: async () => {
       await tail;

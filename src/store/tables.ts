@@ -88,6 +88,7 @@ export interface Tables {
   watermarks: { airflow: string; since: string | null; baseline: string };
   seen: { airflow: string; key: string; seen_at: string };
   counters: { kind: string; n: number };
+  timeline_chain: { id: number; hash: string };
   service: { only_row: number; database_id: string; epoch: number; copied_at: string | null; restored: string | null };
   facts: { airflow: string; kind: 'dags' | 'lineage'; read_at: string; doc: string };
 }

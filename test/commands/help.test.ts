@@ -25,6 +25,8 @@ test.each([
     { name: 'init', config: 'c', force: true, airflowId: 'x', airflowUrl: 'http://a', username: 'u' },
   ],
   ['demo --yes --root r', { name: 'demo', yes: true, root: 'r' }],
+  ['audit verify', { name: 'audit', config: undefined, head: undefined }],
+  ['audit verify --head 1:a --config c', { name: 'audit', config: 'c', head: '1:a' }],
   ['backup', { name: 'backup', config: undefined, to: undefined }],
   ['backup --to b.db --config c', { name: 'backup', config: 'c', to: 'b.db' }],
   ['restore b.db', { ...RESTORE, file: 'b.db' }],
@@ -41,8 +43,8 @@ test.each([
 describe('a mistake is one line with a hint', () => {
   test.each([
     ['serv', 'unknown command serv; did you mean serve?'],
-    ['fly', 'unknown command fly; commands are serve, check, init, demo, backup, restore, version'],
-    ['--confg x', 'unknown command --confg; commands are serve, check, init, demo, backup, restore, version'],
+    ['fly', 'unknown command fly; commands are serve, check, init, demo, backup, restore, audit, version'],
+    ['--confg x', 'unknown command --confg; commands are serve, check, init, demo, backup, restore, audit, version'],
     ['serve --confg x', 'serve: unknown option --confg; did you mean --config?'],
     ['serve --xyzzyx', 'serve: unknown option --xyzzyx; firedamper serve --help shows them'],
     ['serve --config', 'serve: --config needs a value'],
@@ -57,6 +59,8 @@ describe('a mistake is one line with a hint', () => {
       'restore: name one of <file>, --differences and --confirm; firedamper restore --help explains them',
     ],
     ['restore --confirm', 'restore: --confirm needs --reason "..."'],
+    ['audit', 'audit: did you mean audit verify?'],
+    ['audit verfy', 'audit: did you mean audit verify?'],
     ['version --json', 'version: unknown option --json; firedamper version --help shows them'],
   ])('%s', (line, message) => {
     const error = (() => {
