@@ -85,6 +85,8 @@ function heed(draft: Draft, incident: Incident, s: Signal): void {
   draft.tell(incident.id, 'incident.edited', s.dagId, reason('author_says', { what: changes.join(', ') }), AIRFLOW);
 }
 
+const OPS_TAG = 'firedamper:ops';
+
 /** The text names the first rule that keeps this failure out; null = watched. */
 function notWatched(draft: Draft, signal: Signal): string | null {
   const watch = draft.policy.watch;
@@ -93,6 +95,8 @@ function notWatched(draft: Draft, signal: Signal): string | null {
   if (signal.runType !== null && watch.ignoreRunTypes.includes(signal.runType))
     return `runs of type ${signal.runType} are ignored`;
   const tags = draft.context.world.dag(signal.airflow, signal.dagId)?.tags ?? [];
+  // A step of a response that is refused or fails is the business of whoever triggered it. What its check says about data is heard.
+  if (signal.kind !== 'report' && tags.includes(OPS_TAG)) return `${signal.dagId} is a step of a response, not a pipeline`;
   const tag = tags.find((t) => watch.ignoreTags.includes(t));
   return tag === undefined ? null : `tag ${tag} is ignored`;
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { NOTHING_SAID, type Said, type Signal } from '../../src/core/signal.ts';
-import { ann, clearStep, missed, rita, run, Scenario } from './scenario.ts';
+import { ann, clearStep, dag, missed, rita, run, Scenario } from './scenario.ts';
 
 const RERUN = '2026-11-21T06:10:00.000Z';
 const FIRST = '2026-11-21T05:59:00.000Z';
@@ -111,6 +111,22 @@ describe('bad data in a run that succeeds', () => {
     const s = new Scenario(['a>b'], { policy: { watch: { ignoreDags: ['a'] } } });
     s.fails('a', 'r1', bad());
     expect(s.state.incidents).toEqual([]);
+  });
+});
+
+describe('a ready DAG for a step of a response', () => {
+  const ops = { dags: [dag('a', { tags: ['firedamper:ops', 'firedamper:never'] })] };
+
+  test('may fail without an incident of its own', () => {
+    const s = new Scenario(['a>b'], ops);
+    s.fails('a');
+    expect(s.state.incidents).toEqual([]);
+    expect(s.last?.signals[0]?.outcome).toContain('a step of a response');
+  });
+
+  test('is heard when its check says that data is bad', () => {
+    const s = new Scenario(['a>b'], ops).contained('a', 'r1', bad());
+    expect(s.incident().type).toBe('quality_degradation');
   });
 });
 
