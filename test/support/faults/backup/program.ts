@@ -127,10 +127,3 @@ export const failure = (dag_id: string, run_id: string, task_id = 'make') => ({
 
 /** Heard, stored, and nothing comes of it. */
 export const retry = (dag_id: string, run_id: string) => ({ ...failure(dag_id, run_id), kind: 'task_retry' });
-
-export const figure = (id: string, values: Readonly<Record<string, string | number>>): void =>
-  console.log(
-    `figure: ${id} ${Object.entries(values)
-      .map(([key, value]) => `${key}=${value}`)
-      .join(' ')}`,
-  );
