@@ -64,7 +64,7 @@ async function site(generation: Generation): Promise<Site> {
 }
 
 /** A fails, and is told by a callback: the poll may hang. Resolves when every reader is paused in Airflow. */
-async function holdAll({ fake, service }: Site): Promise<number> {
+async function holdAll({ fake, service }: Site, patienceMs = 20_000): Promise<number> {
   fake.failRun('a', 'make', { runId: 'r1' });
   const told = await service.callback({
     version: 1,
@@ -79,7 +79,7 @@ async function holdAll({ fake, service }: Site): Promise<number> {
   });
   if (told.status !== 202) throw new Error(JSON.stringify(told));
   const paused = () => Array.from({ length: READERS }, (_, n) => `b_${n}`).filter((id) => fake.isPaused(id)).length;
-  await fake.until(() => paused() === READERS, 20_000).catch(() => undefined);
+  await fake.until(() => paused() === READERS, patienceMs).catch(() => undefined);
   return paused();
 }
 
@@ -188,4 +188,14 @@ test('figure', () => {
   const cases = LANES.length * TOXICS.length;
   console.log(`figure: R12 toxics=${TOXICS.length} lanes=${LANES.length} paused=${held}/${cases * READERS}`);
   expect(held).toBe(cases * READERS);
+});
+
+test('control: where a lane is really blocked, by what containment itself must read', async () => {
+  const here = await site(3);
+  const placed = here.air.add(hang(/^GET \S+\/eventLogs/));
+  const paused = await holdAll(here, 3_000);
+  expect(placed.hits).toBeGreaterThan(0);
+  expect(paused).toBeLessThan(READERS);
+  console.log(`control: R12 a blocked read fails as it must: ${paused}/${READERS} paused while it hangs`);
+  await here.close();
 });

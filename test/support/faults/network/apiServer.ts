@@ -85,13 +85,13 @@ interface CrewFile {
   readonly members: readonly { readonly name: string; readonly pid: number }[];
 }
 
-/** What the lab's own parts were started with: the scheduler shows it (the API server and gunicorn write over theirs, 2.11.2 and 3.3.2). */
+/** What the lab's own parts were started with. Some of them write their title over it (the scheduler on 2.11.2, the API server on 3.3.2). */
 function environmentOf(home: string): NodeJS.ProcessEnv {
   const { members } = JSON.parse(readFileSync(join(home, 'crew.json'), 'utf8')) as CrewFile;
-  const scheduler = members.find(({ name }) => name === 'scheduler');
-  if (scheduler === undefined) throw new Error(`no scheduler in ${home}/crew.json`);
-  const pairs = readFileSync(`/proc/${scheduler.pid}/environ`, 'utf8').split('\0').filter(Boolean);
-  const env = Object.fromEntries(pairs.map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]));
-  if (env.AIRFLOW_HOME === undefined) throw new Error(`the environment of the scheduler in ${home} cannot be read`);
-  return env;
+  for (const { pid } of members) {
+    const pairs = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').filter(Boolean);
+    const env = Object.fromEntries(pairs.map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]));
+    if (env.AIRFLOW_HOME !== undefined && env.AIRFLOW__DATABASE__SQL_ALCHEMY_CONN !== undefined) return env;
+  }
+  throw new Error(`the environment of no part of the Airflow in ${home} can be read`);
 }

@@ -1,0 +1,174 @@
+/** R13: Airflow is away for two hours and comes back. R11: its tokens expire, or it does not know us any more. Virtual hours, real requests. */
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { type FakeAirflow, type FakeUser, fakeUsers, startFakeAirflow } from '../../support/fakeAirflow/index.ts';
+import { finish, giveTheClockBack, pass, perLane, takeTheClock, tooOften } from '../../support/faults/network/hours.ts';
+import { type Service, type ServiceOptions, startService } from '../../support/service.ts';
+
+const MINUTE = 60_000;
+const READERS = 30;
+const POLL_MS = 10_000;
+const gateway = { kind: 'answer', answer: { status: 502, html: '<h1>Bad Gateway</h1>' } } as const;
+
+let open: { fake: FakeAirflow; service: Service }[] = [];
+beforeEach(takeTheClock);
+afterEach(async () => {
+  for (const { fake, service } of open) {
+    fake.heal();
+    // What waits for the clock that the test holds must come to its end before the clock is given back.
+    await finish(service.stop());
+    await fake.close();
+  }
+  open = [];
+  giveTheClockBack();
+});
+
+async function site(generation: 2 | 3, options: ServiceOptions = {}, users: readonly FakeUser[] = fakeUsers) {
+  const fake = await startFakeAirflow({ generation, users });
+  for (const id of ['a', 'x']) {
+    fake.dag(id, { tasks: { make: { outlets: [`s3://${id}`] } } });
+    for (let n = 0; n < READERS; n++) fake.dag(`${id}_${n}`, { tasks: { read: {} }, schedule: { assets: `s3://${id}` } });
+  }
+  fake.dag('y', { tasks: { make: {} } });
+  const service = await startService(fake, {
+    ...options,
+    polling: true,
+    policy: { hold: { max_share: 1 } },
+    airflow: { poll_interval: '10s', ...options.airflow },
+  });
+  open.push({ fake, service });
+  return { fake, service };
+}
+
+const heldOf = (fake: FakeAirflow, id: string) =>
+  Array.from({ length: READERS }, (_, n) => fake.isPaused(`${id}_${n}`)).filter(Boolean).length;
+const heard = async (service: Service, dagId: string) => (await service.incident(dagId)) !== null;
+
+async function tell(service: Service, dagId: string): Promise<void> {
+  const said = {
+    version: 1,
+    kind: 'task_failed',
+    airflow: 'prod',
+    dag_id: dagId,
+    run_id: 'r1',
+    task_id: 'make',
+    map_index: -1,
+    try_number: 1,
+  };
+  const answer = await service.callback({ ...said, occurred_at: new Date().toISOString() });
+  expect(answer.status).toBe(202);
+}
+
+describe.each([3, 2] as const)('Airflow %i', (generation) => {
+  test('two hours away: few requests, and everything is caught up with in two cycles', async () => {
+    const { fake, service } = await site(generation);
+    await pass(fake, MINUTE);
+    // Thirty pauses that do not work, and then not even a look does.
+    fake.inject({ method: 'PATCH', fault: gateway });
+    fake.failRun('x', 'make', { runId: 'r1' });
+    await tell(service, 'x');
+    await pass(fake, 5_000);
+    fake.inject(gateway);
+    fake.failRun('a', 'make', { runId: 'r1' });
+    await tell(service, 'a');
+    fake.failRun('y', 'make', { runId: 'r1' });
+
+    const before = fake.requests.length;
+    const downMs = 120 * MINUTE;
+    await pass(fake, downMs);
+    const counts = perLane(fake.requests.slice(before));
+    expect(heldOf(fake, 'x') + heldOf(fake, 'a')).toBe(0);
+
+    fake.heal();
+    let known = false;
+    const hearing = await pass(fake, 10 * MINUTE, () => {
+      void heard(service, 'y').then((yes) => {
+        known ||= yes;
+      });
+      return known;
+    });
+    const holding = await pass(fake, 10 * MINUTE, () => heldOf(fake, 'x') + heldOf(fake, 'a') === 2 * READERS);
+    const cycles = Math.ceil(hearing / POLL_MS);
+    console.log(
+      `figure: R13 airflow=${generation} down_s=${downMs / 1000} requests=${JSON.stringify(counts)} heard_after_cycles=${cycles} held_after_s=${(hearing + holding) / 1000}`,
+    );
+    expect(tooOften(counts, downMs)).toEqual([]);
+    expect(cycles, 'poll cycles until it was heard').toBeLessThanOrEqual(2);
+    expect(heldOf(fake, 'x') + heldOf(fake, 'a')).toBe(2 * READERS);
+    const pauses = fake.effects.filter((e) => e.kind === 'pause' && e.by === 'firedamper').length;
+    expect(pauses).toBe(2 * READERS);
+  });
+
+  test('healthy but for every fortieth answer: hardly more requests than without', async () => {
+    const { fake } = await site(generation);
+    await pass(fake, MINUTE);
+    const quietly = fake.requests.length;
+    await pass(fake, 30 * MINUTE);
+    const without = fake.requests.length - quietly;
+    let count = 0;
+    const faults = setInterval(
+      () => {
+        count += 1;
+        fake.inject({ fault: gateway, times: 1 });
+      },
+      (30 * MINUTE) / (without / 40),
+    );
+    await pass(fake, 30 * MINUTE);
+    clearInterval(faults);
+    const withFaults = fake.requests.length - quietly - without;
+    const ratio = withFaults / without;
+    console.log(
+      `figure: R13 airflow=${generation} faults=${count} requests=${withFaults} without=${without} ratio=${ratio.toFixed(3)}`,
+    );
+    expect(count).toBeGreaterThan(10);
+    expect(ratio).toBeLessThanOrEqual(1.1);
+  });
+
+  test('fifty and more calls at the moment when the log-in ends: one new log-in, each DAG paused once', async () => {
+    const { fake, service } = await site(generation, { airflow: { pause_concurrency: 32 } });
+    await pass(fake, MINUTE);
+    for (const id of ['a', 'x']) fake.failRun(id, 'make', { runId: 'r1' });
+    const before = fake.auth.logins.length;
+    fake.auth.expireTokens();
+    await Promise.all([tell(service, 'a'), tell(service, 'x')]);
+    await pass(fake, MINUTE, () => heldOf(fake, 'x') + heldOf(fake, 'a') === 2 * READERS);
+    const calls = fake.requestsTo('PATCH', '/dags/{dag_id}').length;
+    console.log(`figure: R11 airflow=${generation} calls=${calls} logins=${fake.auth.logins.length - before}`);
+    expect(heldOf(fake, 'x') + heldOf(fake, 'a')).toBe(2 * READERS);
+    expect(fake.auth.logins.length - before).toBe(1);
+    expect(fake.effects.filter((e) => e.kind === 'pause')).toHaveLength(2 * READERS);
+  });
+
+  test('a password that is not taken any more: one alarm, not a loop', async () => {
+    const said: string[] = [];
+    const log = {
+      debug: () => undefined,
+      info: () => undefined,
+      warn: (_: object, m: string) => said.push(m),
+      error: (_: object, m: string) => said.push(m),
+    };
+    const strangers = fakeUsers.filter((user) => user.name !== 'firedamper');
+    const { fake } = await site(generation, { log }, strangers);
+    const hour = 60 * MINUTE;
+    await pass(fake, hour);
+    console.log(
+      `figure: R11 airflow=${generation} bad_password_s=${hour / 1000} logins=${fake.auth.logins.length} alarms=${said.length}`,
+    );
+    expect(said).toHaveLength(1);
+    // Once in thirty seconds at most: nobody's account is locked by us.
+    expect(fake.auth.logins.length).toBeLessThanOrEqual(hour / 30_000 + 1);
+    expect(fake.auth.logins.length).toBeGreaterThan(0);
+  });
+});
+
+test('control: a client without backoff and breaker', async () => {
+  const { fake } = await site(3);
+  fake.inject(gateway);
+  await pass(fake, MINUTE);
+  const before = fake.requests.length;
+  const naive = setInterval(() => void fetch(`${fake.url}/api/v2/dags/~/dagRuns?state=failed`).then((r) => r.text()), 1_000);
+  await pass(fake, 10 * MINUTE);
+  clearInterval(naive);
+  const wrong = tooOften(perLane(fake.requests.slice(before)), 10 * MINUTE);
+  expect(wrong).toHaveLength(1);
+  console.log(`control: R13 a client that asks every second fails as it must: ${wrong.join('; ')}`);
+});

@@ -1,0 +1,77 @@
+/** Hours in seconds: the clock and the timers of this process are moved by the test, the network between service and fake Airflow is real. */
+import { setTimeout as really, setImmediate as turn } from 'node:timers/promises';
+import { vi } from 'vitest';
+import type { FakeAirflow } from '../../fakeAirflow/index.ts';
+
+/** Before anything of the service is made: it takes hold of `Date.now` when it starts. */
+export const takeTheClock = (): void => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'Date'] });
+};
+export const giveTheClockBack = (): void => {
+  vi.useRealTimers();
+};
+
+const STEP_MS = 500;
+/** So many turns of the event loop without a new or an unanswered request: everything that was on its way has arrived. */
+const QUIET_TURNS = 6;
+
+/** Lets `ms` pass in small steps; between two of them everything that is on its way arrives, so that no time-out comes from a slow machine. */
+export async function pass(fake: FakeAirflow, ms: number, until: () => boolean = () => false): Promise<number> {
+  let passed = 0;
+  for (; passed < ms && !until(); passed += STEP_MS) {
+    await vi.advanceTimersByTimeAsync(STEP_MS);
+    await quiet(fake);
+  }
+  return passed;
+}
+
+/** Lets something come to its end that waits for the clock as well as for the network: both move, the clock in real time. */
+export async function finish(work: Promise<unknown>): Promise<void> {
+  let over = false;
+  const ending = work.finally(() => {
+    over = true;
+  });
+  while (!over) {
+    await really(5);
+    await vi.advanceTimersByTimeAsync(5);
+  }
+  await ending;
+}
+
+export async function quiet(fake: FakeAirflow): Promise<void> {
+  let seen = -1;
+  for (let turns = 0; turns < QUIET_TURNS; turns++) {
+    await turn();
+    const { length } = fake.requests;
+    if (length !== seen || fake.requests.at(-1)?.status === null) turns = 0;
+    seen = length;
+  }
+}
+
+export type LaneOf = 'pause' | 'acts' | 'poll' | 'survey' | 'login' | 'reads';
+
+/** Whose request this is, by what it asks for. */
+export function laneOf({ method, path }: { readonly method: string; readonly path: string }): LaneOf {
+  if (path === '/auth/token' || path === '/login/') return 'login';
+  if (method === 'PATCH') return 'pause';
+  if (method === 'POST') return 'acts';
+  if (/\/version$|\/health$|\/dags\/~\//.test(path)) return 'poll';
+  return /\/ui\/dependencies$|\/dag-dependencies$/.test(path) ? 'survey' : 'reads';
+}
+
+export function perLane(
+  requests: readonly { readonly method: string; readonly path: string }[],
+): Partial<Record<LaneOf, number>> {
+  const counts: Partial<Record<LaneOf, number>> = {};
+  for (const request of requests) counts[laneOf(request)] = (counts[laneOf(request)] ?? 0) + 1;
+  return counts;
+}
+
+/** Until a breaker has seen enough it lets calls through: at most so many in each lane, once. */
+const FIRST = 20;
+
+/** Lanes that asked more often than once in five seconds, by and large. */
+export const tooOften = (counts: Partial<Record<LaneOf, number>>, downMs: number): string[] =>
+  Object.entries(counts)
+    .filter(([, count]) => count > downMs / 5_000 + FIRST)
+    .map(([lane, count]) => `${lane}: ${count} requests in ${Math.round(downMs / 1_000)} s`);
