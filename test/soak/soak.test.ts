@@ -1,6 +1,6 @@
 /** R17, short: minutes instead of a day. What grows with every run shows here as well; the slope itself is measured by `node tools/soak.ts`. */
 import { expect, test } from 'vitest';
-import { figure } from '../support/faults/backup/program.ts';
+import { failsAsItMust, figure } from '../support/faults/crash/figure.ts';
 import { type Soaked, slope, soak } from '../support/faults/soak/drive.ts';
 
 let done: Soaked;
@@ -35,6 +35,6 @@ test('a piece of a day: nothing stays held, nothing is left open, and what is he
 test('control: the slope sees a leak of a kilobyte per run', () => {
   const leaking = done.samples.map((s) => ({ ...s, heapMb: s.heapMb + s.runs / 1024 }));
   const [clean, leak] = [slope(done.samples, 'heapMb'), slope(leaking, 'heapMb')];
-  console.log(`control: R17 one kilobyte leaked per run, slope ${leak.toFixed(0)} MB per 100,000 runs: fails as it must`);
   expect(leak - clean).toBeGreaterThan(90);
+  failsAsItMust('R17', 'a kilobyte leaked per run', `slope ${leak.toFixed(0)} MB per 100,000 runs`);
 });

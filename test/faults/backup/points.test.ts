@@ -9,11 +9,11 @@ import Database from 'better-sqlite3';
 import { afterAll, describe, expect, test } from 'vitest';
 import { restoreDatabase } from '../../../src/store/backup.ts';
 import { type FakeAirflow, startFakeAirflow } from '../../support/fakeAirflow/index.ts';
-import { figure, retry } from '../../support/faults/backup/program.ts';
+import { retry } from '../../support/faults/backup/program.ts';
 import { copyAll, describeWorld, tell } from '../../support/faults/backup/story.ts';
+import { failsAsItMust, figure, LONG } from '../../support/faults/crash/figure.ts';
 import { type Service, startService } from '../../support/service.ts';
 
-const LONG = process.env.FIREDAMPER_LONG === '1';
 /** Points of the story that are restored in the short form, spread evenly. */
 const POINTS = 12;
 const folder = mkdtempSync(join(tmpdir(), 'fd-points-'));
@@ -121,9 +121,7 @@ describe.each([3, 2] as const)('Airflow %i', (generation) => {
       harm += acts(story.fake).length - from;
       if (harm > 0 && !LONG) break;
     }
-    console.log(
-      `control: R15 unmarked copies generation=${generation} effects=${harm}: ${harm > 0 ? 'fails as it must' : 'BLIND'}`,
-    );
     expect(harm, 'a harness that sees nothing here is blind').toBeGreaterThan(0);
+    failsAsItMust('R15', `a backup without its mark, Airflow ${generation}`, `${harm} effects before anybody confirmed`);
   });
 });

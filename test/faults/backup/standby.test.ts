@@ -6,7 +6,8 @@ import Database from 'better-sqlite3';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type FakeAirflow, startFakeAirflow } from '../../support/fakeAirflow/index.ts';
 import { replicate, restoreReplica } from '../../support/faults/backup/litestream.ts';
-import { failure, figure, makeProgram, type Program, retry } from '../../support/faults/backup/program.ts';
+import { failure, makeProgram, type Program, retry } from '../../support/faults/backup/program.ts';
+import { failsAsItMust, figure } from '../../support/faults/crash/figure.ts';
 
 const PATIENCE_MS = 60_000;
 const other = mkdtempSync(join(tmpdir(), 'fd-other-machine-'));
@@ -109,8 +110,8 @@ test('control: what was acknowledged after the standby had ended is lost, and th
   expect(orphans).toHaveLength(50);
   restoreReplica(replica, join(other, 'later.db'));
   const lost = missingFrom(join(other, 'later.db'), orphans).length;
-  console.log(`control: R15 no standby, lost=${lost}/50: ${lost > 0 ? 'fails as it must' : 'BLIND'}`);
   expect(lost).toBe(50);
+  failsAsItMust('R15', 'no standby', `${lost} of 50 acknowledged are lost`);
 });
 
 async function polls(count: number): Promise<void> {

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type FakeAirflow, startFakeAirflow } from '../../support/fakeAirflow/index.ts';
-import { figure, makeProgram, type Program, retry } from '../../support/faults/backup/program.ts';
+import { makeProgram, type Program, retry } from '../../support/faults/backup/program.ts';
+import { figure } from '../../support/faults/crash/figure.ts';
 
 const COPIES = 4;
 let fake: FakeAirflow;

@@ -10,9 +10,8 @@ import { backupDatabase, restoreDatabase } from '../../../src/store/backup.ts';
 import { verifyChain } from '../../../src/store/chain.ts';
 import { newestSchema } from '../../../src/store/migrate.ts';
 import { openStore } from '../../../src/store/store.ts';
-import { figure } from '../../support/faults/backup/program.ts';
+import { failsAsItMust, figure, LONG } from '../../support/faults/crash/figure.ts';
 
-const LONG = process.env.FIREDAMPER_LONG === '1';
 /** Of each kind of system call, so many kill points in the short form: the first ones, the last one, and others between. */
 const POINTS = 5;
 const OPEN = join(import.meta.dirname, '../../support/faults/migrations/open.ts');
@@ -175,10 +174,8 @@ describe.each(OLD)('from schema %i', (schema) => {
       const whole = [before, after].some((one) => one.schema === looked.schema && one.shape === looked.shape);
       if (!whole || (looked.schema === after.schema) !== (looked.shape === after.shape)) between++;
     }
-    console.log(
-      `control: R16 migration without a transaction, files between=${between}: ${between > 0 ? 'fails as it must' : 'BLIND'}`,
-    );
     expect(between).toBeGreaterThan(0);
+    failsAsItMust('R16', 'a migration without a transaction', `${between} file between old and new`);
   });
 });
 
