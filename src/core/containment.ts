@@ -2,7 +2,7 @@
  * Containment: whom to hold, whom to spare, and why. As little as possible (only the readers of what the failed task and the tasks it
  * stops would have made), never a protected DAG, never more than the caps, and never a DAG that the repair itself would wait for.
  */
-import { addMs, type Draft, dagKey } from './draft.ts';
+import { addMs, type Draft, dagKey, latest } from './draft.ts';
 import type { PauseFound, Survey } from './events.ts';
 import type { DagFacts, DagRef, LineageGap, RunFacts } from './facts.ts';
 import { anyGlob } from './glob.ts';
@@ -155,7 +155,8 @@ function hold(draft: Draft, incident: Incident, dag: Reached, facts: DagFacts | 
     path,
     link: dag.edges.at(-1)?.kind ?? 'config',
     depth: dag.depth,
-    since: draft.now,
+    // Our clock may jump back: a hold never looks older than the episode that it belongs to.
+    since: latest(draft.now, episode),
     reviewBy: addMs(draft.now, draft.policy.hold.reviewAfterMs),
     reviewAsked: false,
     releasedAt: null,

@@ -68,6 +68,7 @@ export interface Decision {
 
 export const dagKey = (d: DagRef): string => `${d.airflow}/${d.dagId}`;
 export const addMs = (t: Instant, ms: number): Instant => new Date(Date.parse(t) + ms).toISOString();
+export const latest = (a: Instant, b: Instant): Instant => (a < b ? b : a);
 export const msBetween = (from: Instant, to: Instant): number => Date.parse(to) - Date.parse(from);
 
 /** Rows by key, with a memory of which were changed. */

@@ -1,6 +1,6 @@
 /** Opening and reopening an incident: type, severity, title, and the rule that gave them. */
 import { requestSurvey } from './containment.ts';
-import { addMs, type Draft } from './draft.ts';
+import { addMs, type Draft, latest } from './draft.ts';
 import type { Incident, IncidentRun, IncidentTimestamps, IncidentType } from './incident.ts';
 import { isOver } from './lifecycle.ts';
 import { walk } from './lineage.ts';
@@ -177,6 +177,8 @@ function openPlatform(draft: Draft, signal: Signal, run: IncidentRun, count: num
 
 /** A cause that fails again within the monitoring time continues its own story instead of beginning another. */
 export function reopen(draft: Draft, incident: Incident): Incident {
+  // Our clock may have jumped back: the new episode begins after everything of the one before, or its holds would count as made already.
+  const reopenedAt = draft.holdsOf(incident.id).reduce((t, h) => latest(t, addMs(h.since, 1)), draft.now);
   const again = draft.putIncident({
     ...incident,
     releasing: false,
@@ -184,7 +186,7 @@ export function reopen(draft: Draft, incident: Incident): Incident {
     fixedBy: null,
     timestamps: {
       ...incident.timestamps,
-      reopenedAt: draft.now,
+      reopenedAt,
       containedAt: null,
       fixedAt: null,
       repairedAt: null,

@@ -99,3 +99,27 @@ it('a repair that was approved before every hold could be made starts all the sa
   s.paused();
   expect(s.holds()).toEqual({ b: 'held' });
 });
+
+it('the clock jumps back between a release and the next failure: the readers are held again', () => {
+  const s = new Scenario(['a>b']);
+  s.contained('a');
+  s.person({ name: 'ann', role: 'approver' }, { kind: 'release', incidentId: s.incident().id, comment: 'go' });
+  s.releasePlanned();
+  s.unpaused();
+  s.later(-600_000);
+  s.fails('a', 'r2', { runStart: '2026-11-21T06:10:00.000Z' });
+  s.surveyed();
+  expect(s.acts()).toEqual(['pause b']);
+});
+
+it('the clock jumps back while an incident is contained: what a person took over is not claimed again', () => {
+  const s = new Scenario(['a>b']);
+  s.fails('a');
+  s.later(-600_000);
+  s.surveyed().paused();
+  s.sees({ paused: [{ dagId: 'b', paused: false, who: 'gerda' }] });
+  s.fails('a', 'r2');
+  s.surveyed();
+  expect(s.acts()).toEqual([]);
+  expect(s.holds()).toEqual({ b: 'ceded' });
+});
