@@ -73,7 +73,8 @@ function missedOnce({ truth, airflow }: Courtroom): void {
         (e) => e.uri === schedule.assets && e.at > held.from && e.at < to && !e.created.some((c) => c.dagId === dagId),
       );
       const until = s.intervals[i + 1]?.from ?? Number.POSITIVE_INFINITY;
-      const after = starts.filter((e) => e.dagId === dagId && e.at >= to && e.at <= until);
+      // Airflow writes whole milliseconds.
+      const after = starts.filter((e) => e.dagId === dagId && e.at >= to - 1 && e.at <= until);
       const given = world.events.filter(
         (e) => e.extra.firedamper_op !== undefined && e.at >= to && e.at <= until && e.created.some((c) => c.dagId === dagId),
       );

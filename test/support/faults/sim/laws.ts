@@ -177,7 +177,8 @@ export function judgeBooks({ truth, site }: Courtroom, d: Decision, at: number):
     if (o.state === 'pause_intended' && !pending('pause_dag', o.dagId)) wrong('no pause is under way');
     if (o.state === 'resume_intended' && !pending('unpause_dag', o.dagId)) wrong('no unpause is under way');
     if ((o.state === 'none' || o.state === 'ceded') && is('held')) wrong('a hold counts as held');
-    if (o.state !== 'resume_intended' && is('release_intended')) wrong('a hold waits for an unpause that nobody does');
+    if (o.state !== 'resume_intended' && o.state !== 'pause_intended' && is('release_intended'))
+      wrong('a hold waits for an unpause that nobody does');
     if (o.state === 'ours' && holds.length === 0) wrong('ours, and no hold is on it');
     if (o.state === 'none' && is('intended') && site.policy.mode === 'armed') wrong('a hold waits for a pause that nobody does');
   }

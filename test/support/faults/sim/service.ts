@@ -40,6 +40,8 @@ export interface ServiceParts {
   readonly onDecision: (decision: Decision) => void;
   readonly onError: (text: string) => void;
   readonly sabotage: Sabotage;
+  /** False: nobody polls by itself. */
+  readonly polling?: boolean;
 }
 
 export interface SimService {
@@ -99,7 +101,7 @@ export async function startService(parts: ServiceParts): Promise<SimService> {
   });
   worker.wake();
   intake.wake();
-  for (const p of pollers) p.start();
+  if (parts.polling !== false) for (const p of pollers) p.start();
   return {
     responder,
     store,
