@@ -45,6 +45,8 @@ export interface AppOptions {
   readonly makeClient?: (id: string) => AirflowClient;
   /** False: nobody polls by itself. */
   readonly polling?: boolean;
+  /** Nothing more may be believed of the database: nothing is accepted from now on, and the process must end. */
+  readonly onFatal?: (error: Error) => void;
 }
 
 /** Gone within the ten seconds that supervisors give, its own end included: at 10 s exactly it left after 10.1-10.2 s, and would have been killed. */
@@ -58,7 +60,7 @@ export async function startApp(options: AppOptions): Promise<App> {
   let closing = false;
   const onError = (error: unknown, what: string) => log.error({ err: describeError(error) }, what);
 
-  const store = await openStore(config.database, new Date(now()).toISOString());
+  const store = await openStore(config.database, new Date(now()).toISOString(), options.onFatal);
   await markInterrupted(store, log);
   const world = await recallWorld(store, config, now);
   const clients = makeClients(options);
@@ -97,7 +99,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       return view && previewRelease(id, view.holds, await readMissed(effects, await store.snapshot(), id));
     },
     gate: async (airflow, dagId) => (world.hasRead(airflow) ? gate(await store.snapshot(), world, { airflow, dagId }) : null),
-    health: async () => describeHealth(config, options.version, pollerStates, world, closing, await store.restored()),
+    health: async () => describeHealth(config, options.version, pollerStates, world, await standing(store, closing)),
     restored: async () => describeRestore(store, [...clients.values()]),
     metrics: createMetrics(store.read, pollerStates, now),
   });
@@ -125,6 +127,12 @@ export async function startApp(options: AppOptions): Promise<App> {
     close: () => inTime(close),
   };
 }
+
+const standing = async (store: Store, closing: boolean) => ({
+  closing,
+  trouble: store.trouble,
+  restored: await store.restored(),
+});
 
 function known<T>(all: ReadonlyMap<string, T>, airflow: string): T {
   const found = all.get(airflow);

@@ -24,3 +24,6 @@ export const conflict = (message: string, detail?: Detail) => new FiredamperErro
 export const forbidden = (message: string, detail?: Detail) => new FiredamperError('forbidden', message, detail);
 export const unavailable = (message: string, detail?: Detail) => new FiredamperError('unavailable', message, detail);
 export const internal = (message: string, detail?: Detail) => new FiredamperError('internal', message, detail);
+
+/** Nothing was wrong with what was asked: the same may work later. */
+export const isUnavailable = (error: unknown): boolean => error instanceof FiredamperError && error.kind === 'unavailable';

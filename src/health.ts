@@ -13,8 +13,7 @@ export function describeHealth(
   version: string,
   pollers: ReadonlyMap<string, () => PollerState>,
   world: WorldCache,
-  closing: boolean,
-  restored: Restored | null,
+  { closing, trouble, restored }: { closing: boolean; trouble: string | null; restored: Restored | null },
 ): Health {
   const airflows = config.airflows.map(({ id }) => {
     const state = pollers.get(id)?.();
@@ -26,7 +25,9 @@ export function describeHealth(
   const observing = restored
     ? [`the database was restored (${restored.because}): nothing is changed in Airflow until an admin confirms`]
     : [];
-  return { ready: !closing, reasons: closing ? ['shutting down'] : observing, version, mode: config.policy.mode, airflows };
+  const refused = [...(closing ? ['shutting down'] : []), ...(trouble === null ? [] : [trouble])];
+  const ready = refused.length === 0;
+  return { ready, reasons: ready ? observing : refused, version, mode: config.policy.mode, airflows };
 }
 
 function judge(state: PollerState | undefined, gaps: readonly string[]): ['ok' | 'degraded' | 'unreachable' | 'unknown', string] {

@@ -22,7 +22,11 @@ async function serve(configPath: string | undefined): Promise<void> {
   const config = loadConfig(configPath, process.env);
   const version = firedamperVersion();
   const log = pino({ level: config.logLevel, base: null, timestamp: pino.stdTimeFunctions.isoTime });
-  const app = await startApp({ config, version, log });
+  const onFatal = (error: Error) => {
+    log.fatal(error.message);
+    process.exit(1);
+  };
+  const app = await startApp({ config, version, log, onFatal });
   log.info({ url: app.url, version, mode: config.policy.mode }, `Firedamper ${version} listens on ${app.url}`);
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.once(signal, () => {

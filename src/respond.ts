@@ -8,6 +8,7 @@ import type { Context, Decision } from './core/draft.ts';
 import { addMs } from './core/draft.ts';
 import type { Answer, DomainEvent, Person, PersonAct, World } from './core/events.ts';
 import type { Policy } from './core/policy.ts';
+import { isUnavailable } from './errors.ts';
 import type { Store } from './store/store.ts';
 
 export interface Responder {
@@ -60,6 +61,8 @@ export function createResponder({ store, policy, world, now, chance, onDecision 
       // A refused event must not take its neighbours with it: a failed batch is done again one by one.
       await evaluate(batch).catch(async (error: unknown) => {
         if (batch.length === 1) return batch[0]?.reject(error);
+        // The disk's fault is nobody's of them: each alone would only fail, and wait, once more.
+        if (isUnavailable(error)) return batch.forEach((w) => void w.reject(error));
         for (const w of batch) await evaluate([w]).catch(w.reject);
       });
     }

@@ -5,6 +5,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Outcome } from '../core/events.ts';
 import { CHANGES_OUTSIDE, type Intent, type IntentKind } from '../core/intent.ts';
+import { isUnavailable } from '../errors.ts';
 import type { Responder } from '../respond.ts';
 import type { Claimed, Store } from '../store/store.ts';
 import { deliver } from './deliver.ts';
@@ -32,7 +33,7 @@ interface Deps {
   readonly onError: (error: unknown, what: string) => void;
 }
 
-const UNRECORDED_MS = 5_000;
+const UNRECORDED_MS = 2_000;
 
 interface Lane {
   readonly kinds: readonly IntentKind[];
@@ -62,7 +63,7 @@ export function createWorker({ store, responder, effects, announce, onError }: D
   async function run({ intent, settle }: Claimed, lane: Lane): Promise<void> {
     try {
       const outcome = await perform(effects, announce, intent, settle);
-      await responder.respond({ type: 'outcome', intentId: intent.id, outcome: settle ? stillUnknown(outcome) : outcome });
+      await record(intent, settle ? stillUnknown(outcome) : outcome, { responder, onError, stopped: () => stopped });
     } catch (error) {
       // The outcome could not be recorded. An act that changes something stays `sending` and is settled by reading Airflow at the next start;
       // one that only reads is taken again, but not at once: a disk that is full must not become a loop against Airflow.
@@ -103,7 +104,12 @@ export function createWorker({ store, responder, effects, announce, onError }: D
     void (async () => {
       while (again && !stopped) {
         again = false;
-        await look().catch((error: unknown) => onError(error, 'looking for due intents'));
+        await look().catch((error: unknown) => {
+          onError(error, 'looking for due intents');
+          // What is due stays due, also when nothing else happens meanwhile.
+          if (timer) clearTimeout(timer);
+          if (!stopped) timer = setTimeout(wake, UNRECORDED_MS);
+        });
       }
       looking = false;
     })();
@@ -117,6 +123,24 @@ export function createWorker({ store, responder, effects, announce, onError }: D
       await Promise.allSettled([...underWay]);
     },
   };
+}
+
+/** What was done outside is known here and nowhere else: while the disk takes nothing it is kept, and written when it does again. */
+async function record(
+  intent: Intent,
+  outcome: Outcome,
+  { responder, onError, stopped }: Pick<Deps, 'responder' | 'onError'> & { stopped(): boolean },
+): Promise<void> {
+  for (;;) {
+    try {
+      await responder.respond({ type: 'outcome', intentId: intent.id, outcome });
+      return;
+    } catch (error) {
+      if (!isUnavailable(error) || stopped()) throw error;
+      onError(error, `recording ${intent.act.kind} ${intent.id}`);
+      await pause(UNRECORDED_MS, undefined, { ref: false });
+    }
+  }
 }
 
 /**

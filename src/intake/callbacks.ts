@@ -1,10 +1,14 @@
 /** From the inbox into `respond.ts`: rows that are on disk and have not been through it, oldest first, also those of before a crash. */
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Signal } from '../core/signal.ts';
+import { isUnavailable } from '../errors.ts';
 import type { Responder } from '../respond.ts';
 import type { Inbox } from '../store/inbox.ts';
 import { type CallbackSignal, parseCallback } from './callback.ts';
 
 const AT_ONCE = 200;
+/** What is stored must be decided on also when nothing new arrives: a disk that was full is tried again. */
+const TRY_AGAIN_MS = 2_000;
 
 export interface CallbackIntake {
   /** Takes up what waits. Cheap and safe to call at any time. */
@@ -47,7 +51,12 @@ export function createCallbackIntake({ inbox, responder, complete, onNoted, onEr
       void (async () => {
         while (again) {
           again = false;
-          await take().catch((error: unknown) => onError(error, 'taking up callbacks'));
+          await take().catch(async (error: unknown) => {
+            onError(error, 'taking up callbacks');
+            if (!isUnavailable(error)) return;
+            await pause(TRY_AGAIN_MS, undefined, { ref: false });
+            again = true;
+          });
         }
         looking = false;
       })();

@@ -9,12 +9,22 @@ import { enterEpoch } from './epoch.ts';
 import { lockDatabase } from './lock.ts';
 import { migrate, refuseNewer } from './migrate.ts';
 import type { Tables } from './tables.ts';
-import { guardWal } from './wal.ts';
+import { explainStart, watchFile } from './trouble.ts';
+import { BUSY_MS, guardWal } from './wal.ts';
 
 /** Every writer takes the write lock at once: a deferred transaction that upgrades later gets SQLITE_BUSY without waiting. */
 class ImmediateDriver extends SqliteDriver {
   override async beginTransaction(connection: DatabaseConnection): Promise<void> {
     await connection.executeQuery(CompiledQuery.raw('begin immediate'));
+  }
+
+  /** A full disk or a failed fsync has rolled back already; the complaint about that would hide what really happened. */
+  override async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
+    try {
+      await super.rollbackTransaction(connection);
+    } catch (error) {
+      if (!(error instanceof Error && /no transaction is active/.test(error.message))) throw error;
+    }
   }
 }
 
@@ -36,11 +46,22 @@ export interface OpenDatabase {
   readonly epoch: number;
   /** Cuts a WAL that has grown too long; answers its size afterwards, in bytes. */
   guardWal(): number;
+  /** How many rows this connection has changed so far. */
+  changes(): number;
+  /** Throws where the path does not lead to the open file any more. */
+  stillThere(): void;
   close(): Promise<void>;
 }
 
 export async function openDatabase(path: string, now: string): Promise<OpenDatabase> {
-  const releaseLock = lockDatabase(path);
+  try {
+    return open(path, now, lockDatabase(path));
+  } catch (error) {
+    throw explainStart(error, path);
+  }
+}
+
+function open(path: string, now: string, releaseLock: () => void): OpenDatabase {
   try {
     const db = new Database(path);
     prepare(db, path);
@@ -56,7 +77,13 @@ export async function openDatabase(path: string, now: string): Promise<OpenDatab
       for (const used of [reader, db]) used.close();
       releaseLock();
     };
-    return { write, read, epoch, guardWal: () => guardWal(db, path), close };
+    const changes = db.prepare('select total_changes()').pluck();
+    return {
+      ...{ write, read, epoch, close },
+      guardWal: () => guardWal(db, path),
+      changes: () => Number(changes.get()),
+      stillThere: watchFile(path),
+    };
   } catch (error) {
     releaseLock();
     throw error;
@@ -68,7 +95,7 @@ function prepare(db: Database.Database, path: string): void {
   refuseNewer(db, path);
   db.pragma('journal_mode = wal');
   db.pragma('synchronous = full');
-  db.pragma('busy_timeout = 5000');
+  db.pragma(`busy_timeout = ${BUSY_MS}`);
   db.pragma('foreign_keys = on');
   const mode = db.pragma('journal_mode', { simple: true });
   const sync = db.pragma('synchronous', { simple: true });

@@ -4,6 +4,7 @@
  */
 import type { Transaction } from 'kysely';
 import type { Instant } from '../core/facts.ts';
+import { isUnavailable } from '../errors.ts';
 import type { Tables } from './tables.ts';
 
 export interface InboxRow {
@@ -56,7 +57,12 @@ export function createInbox(transaction: InTransaction): Inbox {
         ),
       );
       for (const [i, w] of batch.entries()) w.resolve(answers[i] ?? { id: '', duplicate: true });
-    } catch {
+    } catch (error) {
+      // No row's fault: each alone would fail as well, and with somebody else's lock each would wait for it once more.
+      if (isUnavailable(error)) {
+        for (const w of batch) w.reject(error);
+        return;
+      }
       // One bad row must fail alone.
       for (const w of batch)
         await transaction((trx) => insert(trx, [w.row])).then(([a]) => w.resolve(a ?? { id: '', duplicate: true }), w.reject);

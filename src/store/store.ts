@@ -8,7 +8,7 @@ import type { DomainEvent } from '../core/events.ts';
 import type { Instant } from '../core/facts.ts';
 import { CHANGES_OUTSIDE, type Intent, type IntentKind } from '../core/intent.ts';
 import type { Restored } from '../core/restore.ts';
-import { unavailable } from '../errors.ts';
+import { type FiredamperError, unavailable } from '../errors.ts';
 import type { ChainHead } from './chain.ts';
 import * as codec from './codec.ts';
 import { openDatabase } from './database.ts';
@@ -19,6 +19,7 @@ import type { ReadModels } from './readModels.ts';
 import { forgetCallbacks, forgetIncidents } from './retention.ts';
 import { loadState, saveDecision } from './state.ts';
 import type { Tables } from './tables.ts';
+import { createGuard } from './trouble.ts';
 
 export interface Store extends PollMemory {
   /** Load, decide, save in one transaction; `inboxDone` rows are marked in the same one. A throwing `decide` rolls everything back. */
@@ -52,6 +53,8 @@ export interface Store extends PollMemory {
   guardWal(): number;
   /** The last line of the history with its hash; null while there is none. Written down elsewhere, it shows a history that was made anew. */
   auditHead(): Promise<ChainHead | null>;
+  /** Why the last write did not work; null while they do. */
+  readonly trouble: string | null;
   readonly read: ReadModels;
   close(): Promise<void>;
 }
@@ -70,16 +73,22 @@ export interface Claimed {
   readonly settle: boolean;
 }
 
-export async function openStore(path: string, now: Instant = new Date().toISOString()): Promise<Store> {
-  const { write, read, epoch, guardWal, close } = await openDatabase(path, now);
+/** `onFatal` is called once, when nothing more may be believed of this file: from then on every write is refused. */
+export async function openStore(
+  path: string,
+  now: Instant = new Date().toISOString(),
+  onFatal: (error: FiredamperError) => void = () => undefined,
+): Promise<Store> {
+  const { write, read, epoch, guardWal, changes, stillThere, close } = await openDatabase(path, now);
   let tail: Promise<unknown> = Promise.resolve();
+  const guard = createGuard(path, { stillThere, changes, onFatal });
   /** One transaction at a time, in the order of asking. */
   const transaction = <T>(work: (trx: Transaction<Tables>) => Promise<T>): Promise<T> => {
     const fenced = async (trx: Transaction<Tables>) => {
       await refuseIfSuperseded(trx, epoch);
       return work(trx);
     };
-    const run = tail.then(() => write.transaction().execute(fenced));
+    const run = tail.then(() => guard.run(() => write.transaction().execute(fenced)));
     tail = run.catch(() => undefined);
     return run;
   };
@@ -110,6 +119,9 @@ export async function openStore(path: string, now: Instant = new Date().toISOStr
     guardWal,
     auditHead: async () =>
       (await read.selectFrom('timeline_chain').selectAll().orderBy('id', 'desc').limit(1).executeTakeFirst()) ?? null,
+    get trouble() {
+      return guard.trouble();
+    },
     read: createReadModels(read),
     close: async () => {
       await tail;

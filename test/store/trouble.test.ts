@@ -1,0 +1,62 @@
+/** When the disk does not do what it should: no promise without a row, and no row blamed for it. */
+import { mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { afterEach, expect, test } from 'vitest';
+import { isUnavailable } from '../../src/errors.ts';
+import { openStore, type Store } from '../../src/store/store.ts';
+
+const open: { store: Store; folder: string }[] = [];
+afterEach(async () => {
+  for (const { store, folder } of open.splice(0)) {
+    await store.close();
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+async function fresh() {
+  const folder = mkdtempSync(join(tmpdir(), 'fd-trouble-'));
+  const path = join(folder, 'firedamper.db');
+  const fatal: Error[] = [];
+  const store = await openStore(path, '2026-11-20T00:00:00.000Z', (error) => fatal.push(error));
+  open.push({ store, folder });
+  return { store, path, folder, fatal };
+}
+
+const row = (webhookId: string) => ({
+  ...{ airflow: 'prod', webhookId, body: '{}', receivedAt: '2026-11-20T00:00:00.000Z', quarantine: null, dedupeKey: null },
+});
+
+test("somebody else's lock is told as unavailable, passes, and is readiness's business until something is written again", async () => {
+  const { store, path, fatal } = await fresh();
+  const other = new Database(path);
+  other.exec('begin immediate');
+  const answers = await Promise.allSettled([store.inbox.accept(row('1')), store.inbox.accept(row('2'))]);
+  expect(answers.map((a) => a.status === 'rejected' && isUnavailable(a.reason))).toEqual([true, true]);
+  expect(store.trouble).toMatch(/somebody else holds its lock/);
+  other.exec('rollback');
+  other.close();
+  expect(await store.inbox.pending(10)).toEqual([]);
+  expect(store.trouble, 'reading proves nothing').not.toBeNull();
+  expect(await store.inbox.accept(row('1'))).toEqual({ id: '1', duplicate: false });
+  expect(store.trouble).toBeNull();
+  expect(fatal).toEqual([]);
+});
+
+test('a file that was moved away while it is open takes no more rows, for ever, and says so once', async () => {
+  const { store, path, fatal } = await fresh();
+  await store.inbox.accept(row('1'));
+  renameSync(path, `${path}.moved`);
+  for (const id of ['2', '3']) await expect(store.inbox.accept(row(id))).rejects.toSatisfy(isUnavailable);
+  renameSync(`${path}.moved`, path);
+  await expect(store.inbox.accept(row('4'))).rejects.toThrow(/moved, deleted or replaced/);
+  expect(fatal).toHaveLength(1);
+  const db = new Database(path, { readonly: true });
+  expect(db.prepare('select webhook_id from inbox').pluck().all()).toEqual(['1']);
+  db.close();
+});
+
+test('a folder that is not there is told in words', async () => {
+  await expect(openStore(join(tmpdir(), 'fd-nowhere', 'deeper', 'x.db'))).rejects.toThrow(/there is no such folder/);
+});
