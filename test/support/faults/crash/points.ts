@@ -40,7 +40,7 @@ const backfill = (dagId: string) => to('POST', /\/backfills$/, `"dag_id":"${dagI
 const notice = (name: string) => to('POST', /\/hook$/, `"event":"${name}"`);
 const get = (path: RegExp) => to('GET', path);
 
-const { chain3, chain2, shared3, shared2, range, missing } = scenarios;
+const { chain3, chain2, fan3, fan2, shared3, shared2, range, missing } = scenarios;
 
 /** Requests that change something: five points each. */
 const ACTS: readonly Anchor[] = [
@@ -203,6 +203,6 @@ export const POINTS: readonly Point[] = [
   ...actPoints('callback', chain3, ['heard', 'row stored', 'incident stored', 'survey claimed']),
   ...actPoints('fixed', chain3, ['said', 'plan asked for', 'plan stored', 'notice claimed']),
   ...actPoints('approve', chain3, ['said', 'yes stored', 'planned again', 'step claimed']),
-  ...peoplePoints(chain3),
-  ...peoplePoints(chain2),
+  ...peoplePoints(fan3),
+  ...peoplePoints(fan2),
 ];

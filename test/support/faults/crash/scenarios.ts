@@ -43,6 +43,22 @@ const chain = (generation: 2 | 3): Scenario => ({
   paused: { a: false, b: false, c: false, p: true },
 });
 
+/** b and c read a, and nobody reads them: what becomes of b is not c's story. */
+const fan = (generation: 2 | 3): Scenario => ({
+  name: 'fan',
+  generation,
+  cause: 'a',
+  runs: ['r1'],
+  build: (fake) => {
+    fake.dag('a', { tasks: { make: { outlets: ['s3://a'] } } });
+    for (const id of ['b', 'c']) fake.dag(id, { tasks: { make: {} }, schedule: asset('s3://a') });
+    fake.setOutcome('a', 'make', 'failed');
+  },
+  fail: (fake) => void fake.startRun('a', { runId: 'r1' }),
+  ran: { a: 1, c: 1 },
+  paused: { a: false, b: false, c: false },
+});
+
 /** vip_b is protected and reads at once; an event would reach it twice, so b is given a run of its own. */
 const shared = (generation: 2 | 3): Scenario => ({
   name: 'shared',
@@ -98,4 +114,13 @@ const missing: Scenario = {
   paused: { r: false, w: false },
 };
 
-export const scenarios = { chain3: chain(3), chain2: chain(2), shared3: shared(3), shared2: shared(2), range, missing } as const;
+export const scenarios = {
+  chain3: chain(3),
+  chain2: chain(2),
+  fan3: fan(3),
+  fan2: fan(2),
+  shared3: shared(3),
+  shared2: shared(2),
+  range,
+  missing,
+} as const;

@@ -34,12 +34,11 @@ export function attach(pid: number, fault: Fault): Promise<Attached> {
   return new Promise((resolve, reject) => {
     let said = '';
     child.once('error', () => reject(new Error('strace is missing here (Debian: apt-get install strace)')));
+    // Once it is attached the promise is settled, and its end is nobody's error any more.
     child.once('exit', (code) => reject(new Error(`strace ended before it was attached (${code}): ${said}`)));
     child.stderr?.on('data', (chunk: Buffer) => {
       said += chunk.toString();
-      if (!/attached/.test(said)) return;
-      child.removeAllListeners('exit');
-      resolve({ detach: () => end(child) });
+      if (/attached/.test(said)) resolve({ detach: () => end(child) });
     });
   });
 }
