@@ -17,17 +17,23 @@ const int = (b: boolean | null): number | null => (b === null ? null : b ? 1 : 0
 
 /**
  * Every decision loads every live document, and most have not changed since the last one. The core never changes a value in place, so the
- * parsed one may be shared. Bounded: when it is full it starts anew.
+ * parsed one may be shared. Bounded by size, not by count (a million simulated runs: documents of incidents that come back again and again grow):
+ * when it is full it starts anew.
  */
 const known = new Map<string, unknown>();
-const MOST_KNOWN = 2_000;
+const MOST_KNOWN_CHARS = 8_000_000;
+let knownChars = 0;
 
 function parsed(doc: string): unknown {
   const found = known.get(doc);
   if (found !== undefined) return found;
-  if (known.size >= MOST_KNOWN) known.clear();
+  if (knownChars + doc.length > MOST_KNOWN_CHARS) {
+    known.clear();
+    knownChars = 0;
+  }
   const value: unknown = JSON.parse(doc);
   known.set(doc, value);
+  knownChars += doc.length;
   return value;
 }
 
