@@ -25,7 +25,7 @@ const ROOMS = {
   effects: { path: '^src/effects/', may: [CORE, ERRORS, '^src/store/', '^src/airflow/', '^src/notify/', '^src/respond[.]ts$'], types: [CONFIG] },
   respond: { path: '^src/respond[.]ts$', may: [CORE, ERRORS, '^src/store/'] },
   world: { path: '^src/world[.]ts$', may: [CORE, ERRORS], types: ['^src/airflow/client[.]ts$'] },
-  http: { path: '^src/http/', may: [WORDS, ERRORS, '^src/respond[.]ts$', '^src/intake/callback[.]ts$', READ_MODELS, '^src/web/', OPENAPI], types: [CONFIG] },
+  http: { path: '^src/http/', may: [WORDS, ERRORS, '^src/respond[.]ts$', '^src/intake/callback[.]ts$', READ_MODELS, '^src/web/', OPENAPI], types: [CONFIG, '^src/core/gate[.]ts$'] },
   web: { path: '^src/web/', may: [WORDS, ERRORS, READ_MODELS], types: [CONFIG, '^src/http/deps[.]ts$'] },
   // The error class is part of the client's contract, so it is more than a type.
   commands: { path: '^src/commands/', may: [ERRORS, CONFIG, '^src/airflow/client[.]ts$'], types: [WORDS] },
