@@ -5,10 +5,10 @@ export function globMatches(glob: string, text: string): boolean {
   let star = -1;
   let mark = 0;
   while (t < text.length) {
-    if (g < glob.length && (glob[g] === '?' || glob[g] === text[t]) && glob[g] !== '*') {
+    if (glob[g] !== '*' && (glob[g] === '?' || glob[g] === text[t])) {
       g++;
       t++;
-    } else if (g < glob.length && glob[g] === '*') {
+    } else if (glob[g] === '*') {
       star = g++;
       mark = t;
     } else if (star >= 0) {
