@@ -7,9 +7,9 @@ import { requireRole } from './approval.ts';
 import { type Draft, dagKey } from './draft.ts';
 import type { Person, PersonAct } from './events.ts';
 import type { DagRef, Instant } from './facts.ts';
+import type { Incident } from './incident.ts';
 import { CHANGES_OUTSIDE, type Intent } from './intent.ts';
 import { isActiveRepair, isOver } from './lifecycle.ts';
-import { letGo } from './ownership.ts';
 import { reason } from './reason.ts';
 import { settleRelease } from './release.ts';
 import { setRepair, setStatus } from './status.ts';
@@ -62,7 +62,28 @@ export function takeBack(draft: Draft, paused: readonly DagRef[]): void {
     if (own.state === 'resume_intended') draft.putOwnership({ ...own, state: 'ours', uncertain: true });
     else if (own.state === 'ours') draft.putOwnership({ ...own, uncertain: true });
   }
+  for (const i of draft.incidents()) dropDeliveries(draft, i);
   draft.putRestored({ ...restored, fileSaid });
+}
+
+/**
+ * What was about to be ordered may have been delivered since, under a mark that the file does not know: given again, its readers would have it twice.
+ */
+function dropDeliveries(draft: Draft, incident: Incident): void {
+  const waiting = incident.deliveries.filter((d) => d.state === 'waiting');
+  if (waiting.length === 0) return;
+  const why = reason('not_delivered', {
+    asset: 'what it missed',
+    why: 'the database was restored, and it may have been delivered meanwhile',
+  });
+  const deliveries = incident.deliveries.map((d) =>
+    d.state === 'waiting'
+      ? { ...d, how: 'not_delivered' as const, reason: why, expectRun: false, state: 'done' as const, orders: [] }
+      : d,
+  );
+  draft.patchIncident(incident.id, { deliveries });
+  for (const d of waiting) draft.tell(incident.id, 'delivery.refused', d.dagId, why);
+  draft.notice(incident.id, 'attention', waiting.map((d) => d.dagId).join(', '));
 }
 
 function whatTheFileSays(draft: Draft, paused: readonly DagRef[]): FileSaid {
@@ -145,7 +166,9 @@ export function confirmRestore(draft: Draft, person: Person, comment: string): v
   for (const i of draft.incidents()) {
     if (!isOver(i.status)) draft.tell(i.id, 'restore.confirmed', i.dagId, why, who, comment);
     if (!i.releasing) continue;
-    for (const h of draft.holdsOf(i.id).filter((x) => x.releasedAt === null)) letGo(draft, h, i.statusReason);
-    settleRelease(draft, i.id);
+    // What the held DAGs missed is read anew: the facts of the file are old.
+    if (draft.holdsOf(i.id).some((h) => h.state === 'held'))
+      draft.intend({ kind: 'plan_release', airflow: i.airflow, incidentId: i.id });
+    else settleRelease(draft, i.id);
   }
 }

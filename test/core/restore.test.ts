@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Person } from '../../src/core/events.ts';
 import type { Restored } from '../../src/core/restore.ts';
-import { ann, missed, rita, run, Scenario } from './scenario.ts';
+import { ann, missed, missedAsset, rita, run, Scenario } from './scenario.ts';
 
 const adam: Person = { name: 'adam', role: 'admin' };
 const MARK: Restored = {
@@ -62,6 +62,8 @@ describe('what the file takes for under way becomes a question', () => {
     s.when({ type: 'tick' });
     expect(s.acts()).toEqual([]);
     confirm(s);
+    expect(s.acts(), 'what it missed is read anew first').toEqual([]);
+    s.releasePlanned([missed('b')]);
     expect(s.acts()).toEqual(['unpause b']);
     s.unpaused();
     expect(s.incident().status).toBe('resolved');
@@ -76,6 +78,25 @@ describe('what the file takes for under way becomes a question', () => {
     confirm(s);
     expect(s.holds()).toEqual({ b: 'ceded' });
     expect(s.acts()).toEqual([]);
+  });
+
+  test('b let go before the backup, c after it: what b missed was delivered meanwhile, and is not delivered again', () => {
+    const s = new Scenario(['a>b', 'b>c']).contained('a');
+    s.sees({ runs: [healed('a')] });
+    s.releasePlanned([missed('b', { missedAssets: [missedAsset('s3://a')] }), missed('c')]);
+    const [first] = s.open('unpause_dag');
+    s.when({
+      type: 'outcome',
+      intentId: first?.id ?? '',
+      outcome: { result: 'done', facts: { kind: 'unpause_dag', found: { was: 'unpaused_by_us' } } },
+    });
+    expect(s.holds()).toEqual({ b: 'released', c: 'release_intended' });
+    restored(s);
+    s.sees({ paused: [{ dagId: 'c', paused: false, who: 'firedamper' }] });
+    confirm(s);
+    expect(s.acts()).toEqual([]);
+    expect(s.reasons('delivery.refused')).toContain('not_delivered');
+    expect(s.told()).toContain('attention');
   });
 
   test('a yes to a plan has lapsed, a running repair has ended, and no step of it is started', () => {
