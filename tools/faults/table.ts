@@ -38,9 +38,10 @@ export function tableOfFaults(results: readonly FaultResult[]): string {
 }
 
 const NOTES = [
-  'Two cores with other work on them, so that only rows of one table compare. A Firedamper that does not answer costs a failing task three seconds, once. On',
-  '3.3.2 about half of all failing tasks end five seconds later than the rest, with the package and without. The thousand runs are over their `dagrun_timeout` at',
-  'once, so the scheduler itself reports each. A disk that is full keeps nothing: the poll finds those. Printed by `node tools/packageFaults.ts`.',
+  'Two cores with much other work on them, so that only rows of one table compare, and those with care. A Firedamper that does not answer costs a failing task',
+  'three seconds, once. On 3.3.2 about half of all failing tasks end five seconds later than the rest, with the package and without. The runs that fail at once',
+  'are over their `dagrun_timeout`, so the scheduler itself reports each; a thousand of them on 2.11.2 with SQLite held up its scheduler for minutes without the',
+  'package already. A disk that is full keeps nothing: the poll finds those. Printed by `node tools/packageFaults.ts`.',
 ];
 
 function oneTable(result: FaultResult): string[] {
