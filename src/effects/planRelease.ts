@@ -1,6 +1,6 @@
 /** Reads, just before a release, what each held DAG missed and what its unpause would start. The same facts make the preview that people see. */
 import type { AirflowClient } from '../airflow/client.ts';
-import type { State } from '../core/draft.ts';
+import { addMs, type State } from '../core/draft.ts';
 import type { MissedAsset, MissedFacts, Outcome } from '../core/events.ts';
 import type { AssetFacts, DagDetails, DagFacts, Instant, RunFacts } from '../core/facts.ts';
 import type { Hold } from '../core/hold.ts';
@@ -32,15 +32,24 @@ export async function readMissed(deps: EffectDeps, state: State, incidentId: str
   for (const airflow of new Set(holds.map((h) => h.airflow))) {
     const client = deps.client(airflow);
     const here = holds.filter((h) => h.airflow === airflow);
-    const [assets, dags] = await Promise.all([client.listAssets(), client.listDags()]);
+    const [assets, dags, behind] = await Promise.all([client.listAssets(), client.listDags(), clockBehind(client, deps.now)]);
     const leaving = new Set(here.filter((h) => !heldByOthers(state, h)).map((h) => h.dagId));
     const reading: Reading = { deps, client, assets, dags: new Map(dags.map((d) => [d.dagId, d])), leaving };
     for (const h of here) {
       const since = state.ownerships.find((o) => o.airflow === airflow && o.dagId === h.dagId)?.since ?? h.since;
-      missed.push(await missedBy(reading, h, since));
+      missed.push(await missedBy(reading, h, addMs(since, -behind)));
     }
   }
   return missed;
+}
+
+/** An answer may be on its way for a second, and the Date header has no fractions. */
+const CLOCK_SLACK_MS = 2_000;
+
+/** How much earlier than ours Airflow's clock may read: the events that it dated so were missed as well. */
+async function clockBehind(client: AirflowClient, now: () => number): Promise<number> {
+  const { serverTime } = await client.probe();
+  return CLOCK_SLACK_MS + (serverTime === null ? 0 : Math.max(0, now() - Date.parse(serverTime)));
 }
 
 const heldByOthers = (state: State, h: Hold): boolean =>
