@@ -69,7 +69,7 @@ async function compare(sabotage: Sabotage, numRuns: number): Promise<Compared> {
 }
 
 it('the switches are where the model says, after every command', async () => {
-  const runs = Number(process.env.FIREDAMPER_MODEL_RUNS ?? 2_000);
+  const runs = Number(process.env.FIREDAMPER_MODEL_RUNS ?? (LONG ? 2_000 : 1_000));
   const result = await compare({}, runs);
   process.stdout.write(
     `figure: R6 runs=${result.numRuns} differences=${result.failed ? 1 : 0} shrinks=${result.numShrinks} seed=${result.seed}\n`,

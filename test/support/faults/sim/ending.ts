@@ -3,23 +3,22 @@ import { isOver } from '../../../../src/core/lifecycle.ts';
 import type { Courtroom } from './laws.ts';
 import { coveredByOrder, type Truth } from './truth.ts';
 
-export function judgeEnd(c: Courtroom): void {
-  everythingHeard(c);
+export function judgeEnd(c: Courtroom, stored: ReadonlySet<string>): void {
+  everythingHeard(c, stored);
   nothingStuck(c);
   switchesRight(c);
   missedOnce(c);
 }
 
 /** Law: every failure is found with all callbacks lost; what was acknowledged is never lost. */
-function everythingHeard({ truth, airflow, site }: Courtroom): void {
+function everythingHeard({ truth, airflow }: Courtroom, stored: ReadonlySet<string>): void {
   const heard = new Set([...truth.signals.values()].map((s) => `${s.dagId}\n${s.runId}`));
   for (const run of airflow.world.allRuns()) {
     const failure = truth.failures.find((f) => f.dagId === run.dagId && f.runId === run.runId);
     if (run.state === 'failed' && run.start !== null && failure && !heard.has(`${run.dagId}\n${run.runId}`))
       truth.break('every failure is heard', failure.at, `${run.dagId} ${run.runId}`);
   }
-  const keys = new Set([...truth.signals.values()].map((s) => JSON.stringify([s.dagId, s.runId, s.taskId])));
-  for (const key of truth.acknowledged) if (!keys.has(key)) truth.break('202 means stored', 0, `${key} on ${site.version}`);
+  for (const id of truth.acknowledged) if (!stored.has(id)) truth.break('202 means stored', 0, id);
 }
 
 /** Law: nothing is held for ever; every hold ends or says why. */

@@ -56,6 +56,7 @@ export class RealHolds {
   service: SimService | null = null;
   #runs = 0;
   errors: string[] = [];
+  onNotice: (text: string) => void = () => undefined;
   crashAtEffect = false;
 
   constructor(marked: boolean, sabotage: Sabotage = {}) {
@@ -71,7 +72,12 @@ export class RealHolds {
   async boot(): Promise<void> {
     this.service = await startService({
       ...{ time: this.time, chance: new Chance(this.time.life), policy: POLICY, edges: [], store: memoryStore(this.disk) },
-      ...{ clients: [this.airflow.client()], announce: async () => undefined, intervalMs: 60_000, surveyIntervalMs: 3_600_000 },
+      ...{
+        clients: [this.airflow.client()],
+        announce: async (act) => this.onNotice(`${act.event} ${act.incidentId}`),
+        intervalMs: 60_000,
+        surveyIntervalMs: 3_600_000,
+      },
       ...{
         lookbackMs: 0,
         onDecision: () => undefined,

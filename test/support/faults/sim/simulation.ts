@@ -24,6 +24,8 @@ export const START = Date.parse('2026-11-21T06:00:00.000Z');
 /** Where the service keeps what it has committed. */
 export interface Shelf {
   open(): Promise<SimStore>;
+  /** Ids of the callbacks that are stored. */
+  stored(): ReadonlySet<string>;
   remove(): Promise<void>;
 }
 
@@ -69,6 +71,7 @@ export class Simulation {
     this.time = new VirtualTime(start);
     const site = makeSite(all.fork('site'), start);
     this.site = options.change?.(site) ?? site;
+    this.time.skew = this.site.skewMs;
     this.chance = all.fork('actors');
     this.meddling = this.chance.pick([0, 0, 0.1, 0.3]);
     this.airflow = new SimAirflow({
@@ -87,7 +90,7 @@ export class Simulation {
 
   /** One line of the story. */
   note(line: string): void {
-    const text = `${((this.time.now - START) / 1000).toFixed(3)} ${line}`;
+    const text = `${((this.time.now - (this.#options.start ?? START)) / 1000).toFixed(3)} ${line}`;
     this.#hash.update(`${text}\n`);
     this.#options.trace?.(text);
   }
@@ -105,7 +108,7 @@ export class Simulation {
     }
     void service.callback('prod', id, body).then(() => {
       this.note(`202 ${id}`);
-      this.truth.acknowledged.add(JSON.stringify([body.dag_id, body.run_id, body.task_id ?? null]));
+      this.truth.acknowledged.add(id);
     });
   }
 
@@ -203,7 +206,7 @@ export class Simulation {
       this.#plan(2 * MINUTE, minutes * MINUTE);
       await this.#until(end);
       await this.#calm();
-      judgeEnd(this.courtroom);
+      judgeEnd(this.courtroom, this.#options.shelf.stored());
       return this.#result();
     } finally {
       this.time.kill();

@@ -18,6 +18,8 @@ export interface Site {
   /** The audit log may be hidden from our account for a while. */
   readonly hidesAudit: boolean;
   readonly callbackLoss: number;
+  /** Our clock minus Airflow's. */
+  readonly skewMs: number;
 }
 
 const MINUTE = 60_000;
@@ -46,6 +48,7 @@ export function makeSite(chance: Chance, start: number): Site {
     surveyIntervalMs: chance.pick([5, 15]) * MINUTE,
     hidesAudit: chance.hit(0.12),
     callbackLoss: chance.pick([0, 0.2, 1]),
+    skewMs: 0,
   };
 }
 

@@ -46,6 +46,7 @@ export class TinyAirflow {
       id: 'prod',
       account: 'firedamper',
       canBackfill: this.marked,
+      probe: () => call(() => ({ serverTime: new Date(this.#time.now).toISOString() })),
       getDag: (id: string) => call(() => facts(id)),
       listDags: () => call(() => [...this.paused.keys()].map(facts)),
       getDagDetails: (id: string) =>

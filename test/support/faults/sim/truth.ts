@@ -74,7 +74,7 @@ export class Truth {
   readonly failedDags = new Set<string>();
   readonly approvals: GivenApproval[] = [];
   readonly violations: Violation[] = [];
-  /** Dedupe keys of callbacks that were answered 202. */
+  /** Ids of callbacks that were answered 202. */
   readonly acknowledged = new Set<string>();
   readonly notices: string[] = [];
   readonly eventOps = new Map<string, number>();

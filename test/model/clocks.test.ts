@@ -1,0 +1,47 @@
+/** R10: clocks that differ by ten minutes, jump back, change to winter time or pass a leap day: the same laws, nothing missed. */
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { memoryShelf } from '../support/faults/sim/shelves.ts';
+import { Simulation } from '../support/faults/sim/simulation.ts';
+
+const SEEDS = process.env.FIREDAMPER_LONG === '1' ? 500 : 25;
+const MINUTE = 60_000;
+const zone = process.env.TZ;
+
+beforeEach(() => {
+  process.env.TZ = 'Europe/Berlin';
+});
+afterEach(() => {
+  if (zone === undefined) Reflect.deleteProperty(process.env, 'TZ');
+  else process.env.TZ = zone;
+});
+
+const CASES = [
+  ['ten minutes ahead of Airflow', '2026-11-21T06:00:00.000Z', 10 * MINUTE, 0],
+  ['ten minutes behind Airflow', '2026-11-21T06:00:00.000Z', -10 * MINUTE, 0],
+  ['jumps back ten minutes', '2026-11-21T06:00:00.000Z', 0, -10 * MINUTE],
+  ['jumps ahead ten minutes', '2026-11-21T06:00:00.000Z', 0, 10 * MINUTE],
+  ['to summer time', '2027-03-28T00:45:00.000Z', 0, 0],
+  ['to winter time', '2026-10-25T00:45:00.000Z', 0, 0],
+  ['a leap day', '2028-02-28T23:45:00.000Z', 0, 0],
+  ['the year ends', '2026-12-31T23:45:00.000Z', 0, 0],
+] as const;
+
+it.each(CASES)('%s', async (name, start, skewMs, jump) => {
+  const broken: string[] = [];
+  for (let seed = 1; seed <= SEEDS; seed++) {
+    const story = new Simulation({
+      seed,
+      shelf: memoryShelf(),
+      start: Date.parse(start),
+      change: (site) => ({ ...site, skewMs }),
+    });
+    if (jump !== 0)
+      story.later(8 * MINUTE, 'people', () => {
+        story.time.skew += jump;
+      });
+    const { violations } = await story.run();
+    for (const v of violations) broken.push(`seed ${seed}: ${v.law}: ${v.text}`);
+  }
+  process.stdout.write(`figure: R10 ${name.replaceAll(' ', '_')} stories=${SEEDS} broken=${broken.length}\n`);
+  expect(broken).toEqual([]);
+});

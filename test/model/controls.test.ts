@@ -1,0 +1,19 @@
+/** R7, the negative controls: each service breaks one law on purpose, and the simulator must see it. */
+import { expect, it } from 'vitest';
+import { CONTROLS } from '../support/faults/sim/sabotages.ts';
+import { memoryShelf } from '../support/faults/sim/shelves.ts';
+import { Simulation } from '../support/faults/sim/simulation.ts';
+
+const MOST_SEEDS = 250;
+
+it.each(CONTROLS)('fails as it must: $name', async ({ name, sabotage, laws, change }) => {
+  let caught: string | null = null;
+  for (let seed = 1; seed <= MOST_SEEDS && caught === null; seed++) {
+    const options = { seed, shelf: memoryShelf(), sabotage, ...(change ? { change } : {}) };
+    const { violations } = await new Simulation(options).run();
+    const found = violations.find((v) => laws.includes(v.law));
+    if (found) caught = `seed ${seed}: ${found.law}`;
+  }
+  process.stdout.write(`fails as it must: ${name}: ${caught ?? 'NOT SEEN'}\n`);
+  expect(caught).not.toBeNull();
+});

@@ -1,0 +1,181 @@
+/** Services that break one law each. A simulator that lets one of them pass is blind. */
+import type { AirflowClient } from '../../../../src/airflow/client.ts';
+import type { Sabotage } from './service.ts';
+import type { Site } from './site.ts';
+
+export interface Control {
+  readonly name: string;
+  readonly sabotage: Sabotage;
+  /** Laws of which at least one must be found broken. */
+  readonly laws: readonly string[];
+  readonly change?: (site: Site) => Site;
+}
+
+const withClient = (change: (client: AirflowClient) => Partial<AirflowClient>): Sabotage => ({
+  client: (client) => ({ ...client, ...change(client) }),
+});
+
+/** Sends again at once what got no answer. */
+const blindly = async <T>(send: () => Promise<T>): Promise<T> => {
+  for (let i = 0; i < 3; i++) {
+    try {
+      return await send();
+    } catch {
+      // again
+    }
+  }
+  return send();
+};
+
+const PERSON = [
+  'nothing that a person touched is unpaused by us',
+  'nothing that a person paused is unpaused by us',
+  'what a person paused stays paused',
+];
+const YES = ['no repair without a yes to exactly this plan', 'nothing is run again twice for one yes'];
+
+export const CONTROLS: readonly Control[] = [
+  {
+    name: 'no look at the audit log before a resume',
+    sabotage: withClient(() => ({ auditRows: async () => ({ readable: true, rows: [] }) })),
+    laws: PERSON,
+  },
+  {
+    name: 'a DAG that was paused before us counts as running',
+    sabotage: withClient((c) => ({
+      listDags: async () => (await c.listDags()).map((d) => ({ ...d, paused: false })),
+      getDag: async (id) => ({ ...(await c.getDag(id)), paused: true }),
+      auditRows: async () => ({ readable: true, rows: [] }),
+    })),
+    laws: [...PERSON, 'what was paused before us stays paused'],
+  },
+  {
+    name: 'an approval compares no digest',
+    sabotage: {
+      responder: (r, store) => ({
+        ...r,
+        act: async (person, act) => {
+          if (act.kind !== 'approve') return r.act(person, act);
+          const repair = (await store.snapshot()).repairs.find((x) => x.id === act.repairId);
+          return r.act(person, { ...act, digest: repair?.digest ?? act.digest });
+        },
+      }),
+    },
+    laws: YES,
+  },
+  {
+    name: 'a POST is repeated blindly',
+    sabotage: withClient((c) => ({
+      clear: (request) => blindly(() => c.clear(request)),
+      createAssetEvent: (key, extra) => blindly(() => c.createAssetEvent(key, extra)),
+    })),
+    laws: [...YES, 'a missed event is delivered once'],
+  },
+  {
+    name: 'nothing is settled after a crash',
+    sabotage: {
+      store: (s) => ({
+        ...s,
+        claim: async (...args) => {
+          const { claimed, nextDue } = await s.claim(...args);
+          return {
+            nextDue,
+            claimed: claimed.map((c) => ({ intent: { ...c.intent, attempts: 1, createdAt: c.intent.dueAt }, settle: false })),
+          };
+        },
+      }),
+    },
+    laws: [...YES, ...PERSON, 'no second pause against a person', 'a missed event is delivered once'],
+  },
+  {
+    name: 'what was cut off by a crash is forgotten',
+    sabotage: { store: (s) => ({ ...s, markInterrupted: async () => 0 }) },
+    laws: ['every intent ends', 'every story ends', 'nothing is held for ever'],
+  },
+  {
+    name: '202 before the row is stored',
+    sabotage: {
+      store: (s) => ({
+        ...s,
+        inbox: {
+          ...s.inbox,
+          accept: async (row) => {
+            setTimeout(() => void s.inbox.accept(row), 300_000);
+            return { id: row.webhookId, duplicate: false };
+          },
+        },
+      }),
+    },
+    laws: ['202 means stored'],
+  },
+  {
+    name: 'everybody is downstream',
+    sabotage: withClient((c) => ({
+      getLineage: async () => {
+        const [lineage, dags] = await Promise.all([c.getLineage(), c.listDags()]);
+        const ref = (dagId: string) => ({ airflow: 'prod', dagId });
+        const all = dags.flatMap((a) => dags.flatMap((b) => (a === b ? [] : [{ from: ref(a.dagId), to: ref(b.dagId) }])));
+        const edges = all.map((e) => ({
+          ...e,
+          kind: 'asset' as const,
+          via: '?',
+          fromTasks: null,
+          waits: null,
+          source: 'assets' as const,
+        }));
+        return { ...lineage, edges };
+      },
+    })),
+    laws: ['only what is downstream is paused'],
+  },
+  {
+    name: 'the poll hears nothing',
+    sabotage: withClient(() => ({
+      listFailedRuns: async () => [],
+      listFailedTasks: async () => [],
+      listFailedRunsUpdated: async () => [],
+    })),
+    laws: ['every failure is heard'],
+    change: (site) => ({ ...site, callbackLoss: 1 }),
+  },
+  {
+    name: 'a release unpauses nothing',
+    sabotage: withClient((c) => ({
+      setPaused: async (id, paused, op) => (paused ? c.setPaused(id, paused, op) : c.getDag(id)),
+      getDag: async (id) => ({ ...(await c.getDag(id)), paused: false }),
+    })),
+    laws: ['what we held runs again', 'nothing is held for ever', 'every intent ends'],
+  },
+  {
+    name: 'what was missed is not delivered',
+    sabotage: withClient((c) => ({
+      createAssetEvent: async (key) => ({
+        id: 0,
+        assetKey: key,
+        uri: key,
+        timestamp: '',
+        sourceDagId: null,
+        sourceRunId: null,
+        createdRuns: [],
+        op: null,
+      }),
+      triggerRun: async (request) => (await c.listRuns(request.dagId, { limit: 1 }))[0] ?? c.triggerRun(request),
+    })),
+    laws: ['what was missed is made good'],
+  },
+  {
+    name: 'shadow mode acts',
+    sabotage: { policy: (p) => ({ ...p, mode: 'armed' }) },
+    laws: ['shadow touches nothing'],
+    change: (site) => ({ ...site, policy: { ...site.policy, mode: 'shadow' } }),
+  },
+  {
+    name: 'the list of protected DAGs is not read',
+    sabotage: { policy: (p) => ({ ...p, hold: { ...p.hold, protectedDags: [] } }) },
+    laws: ['what is protected is never paused'],
+    change: (site) => ({
+      ...site,
+      policy: { ...site.policy, hold: { ...site.policy.hold, protectedDags: [...site.dags.keys()] } },
+    }),
+  },
+];
