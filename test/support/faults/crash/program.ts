@@ -1,6 +1,6 @@
 /** `firedamper serve` as its users start it: a process of its own, that a test may kill, trace, and take the disk away from. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -120,8 +120,15 @@ interface Started {
 export const newFolder = (name: string): string => {
   const folder = join(tmpdir(), `fd-${name}-${process.pid}-${Math.random().toString(36).slice(2, 8)}`);
   mkdirSync(folder, { recursive: true });
+  if (folders.push(folder) === 1) process.once('exit', removeFolders);
   return folder;
 };
+
+const folders: string[] = [];
+/** `FIREDAMPER_KEEP=1` leaves databases, logs and traces to be looked at. */
+function removeFolders(): void {
+  if (process.env.FIREDAMPER_KEEP !== '1') for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+}
 
 const databaseOf = (options: ProgramOptions) => options.database ?? join(options.folder, 'firedamper.db');
 
