@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { openSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { freePorts } from '../../../../src/demo/lab.ts';
 import type { LabFacts } from '../../live/setup.ts';
 import { Hopeless, until } from '../../live/until.ts';
@@ -41,8 +41,9 @@ export class ApiServer {
     const args = this.#three ? ['api-server'] : ['webserver', '--pid', join(this.#home, `webserver-${port}-${Date.now()}.pid`)];
     const own = this.#three
       ? { AIRFLOW__API__PORT: port, AIRFLOW__API__BASE_URL: this.url }
-      : { AIRFLOW__WEBSERVER__WEB_SERVER_PORT: port, AIRFLOW__WEBSERVER__BASE_URL: this.url };
-    const child = spawn('airflow', args, {
+      : { AIRFLOW__WEBSERVER__WEB_SERVER_PORT: port, AIRFLOW__WEBSERVER__BASE_URL: this.url, AIRFLOW__WEBSERVER__WORKERS: '1' };
+    const program = join(this.#env.PATH?.split(delimiter)[0] ?? '', 'airflow');
+    const child = spawn(program, args, {
       cwd: this.#home,
       env: { ...this.#env, ...own },
       detached: true,

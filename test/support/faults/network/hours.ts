@@ -38,7 +38,7 @@ export async function finish(work: Promise<unknown>): Promise<void> {
   await ending;
 }
 
-export async function quiet(fake: FakeAirflow): Promise<void> {
+async function quiet(fake: FakeAirflow): Promise<void> {
   let seen = -1;
   for (let turns = 0; turns < QUIET_TURNS; turns++) {
     await turn();
@@ -48,10 +48,10 @@ export async function quiet(fake: FakeAirflow): Promise<void> {
   }
 }
 
-export type LaneOf = 'pause' | 'acts' | 'poll' | 'survey' | 'login' | 'reads';
+type LaneOf = 'pause' | 'acts' | 'poll' | 'survey' | 'login' | 'reads';
 
 /** Whose request this is, by what it asks for. */
-export function laneOf({ method, path }: { readonly method: string; readonly path: string }): LaneOf {
+function laneOf({ method, path }: { readonly method: string; readonly path: string }): LaneOf {
   if (path === '/auth/token' || path === '/login/') return 'login';
   if (method === 'PATCH') return 'pause';
   if (method === 'POST') return 'acts';

@@ -1,5 +1,5 @@
 /** Puts HTTP/1.1 requests together from pieces; only what the service sends: a length, no chunks. */
-export interface WholeRequest {
+interface WholeRequest {
   readonly bytes: Buffer;
   /** First line, headers and body. */
   readonly text: string;
