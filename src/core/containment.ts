@@ -10,7 +10,7 @@ import type { Hold } from './hold.ts';
 import type { Incident, Spared } from './incident.ts';
 import { HOLD_STATE, isOver, OWNERSHIP_STATE, step } from './lifecycle.ts';
 import { affectedTasks, blocksRepair, describePath, type Reached, walk } from './lineage.ts';
-import { observePause, releaseNow, takenOver } from './ownership.ts';
+import { end, leavingOf, observePause, releaseNow, takenOver } from './ownership.ts';
 import { type Reason, reason } from './reason.ts';
 import { activeRepair, rerunByUs, setStatus } from './status.ts';
 import { AIRFLOW } from './timeline.ts';
@@ -218,10 +218,11 @@ export function settleHold(draft: Draft, row: Hold, to: Hold['state'], why: Reas
   return after;
 }
 
-/** The pause was read back, or turned out to be somebody else's. */
-export function paused(draft: Draft, dag: DagRef, found: PauseFound): void {
+/** The pause was read back, or turned out to be somebody else's. Returns the incidents whose release may now be complete. */
+export function paused(draft: Draft, dag: DagRef, found: PauseFound): string[] {
   const own = draft.ownership(dag);
-  if (own.state !== 'pause_intended') return;
+  if (own.state !== 'pause_intended') return [];
+  const leaving = leavingOf(draft, dag);
   const waiting = draft.holdingOn(dag).filter((h) => h.state === 'intended');
   if (found.was === 'already_paused') {
     draft.putOwnership({ ...own, state: 'foreign', foundPaused: true });
@@ -244,6 +245,7 @@ export function paused(draft: Draft, dag: DagRef, found: PauseFound): void {
     // Every hold may have ended while the PATCH was under way: then nothing wants this pause any more.
     if (draft.holdingOn(dag).length === 0) releaseNow(draft, dag);
   }
+  if (found.was !== 'taken_over') letLeave(draft, dag, leaving, found);
   for (const id of new Set(
     draft
       .holds()
@@ -251,13 +253,31 @@ export function paused(draft: Draft, dag: DagRef, found: PauseFound): void {
       .map((h) => h.incidentId),
   ))
     settleContainment(draft, id);
+  return leaving.map((h) => h.incidentId);
+}
+
+/** Holds that were let go while the pause was on its way: they end with it, or with the unpause that undoes it. */
+function letLeave(draft: Draft, dag: DagRef, leaving: readonly Hold[], found: PauseFound): void {
+  const others = draft.holdingOn(dag).map((h) => h.incidentId);
+  const why =
+    found.was === 'already_paused'
+      ? reason('release_not_ours')
+      : found.was === 'gone'
+        ? reason('dag_gone')
+        : others.length > 0
+          ? reason('still_held', { incidents: others.join(', ') })
+          : reason('never_paused');
+  if (draft.ownership(dag).state !== 'resume_intended') for (const h of leaving) end(draft, h, why);
 }
 
 /** A right that is missing now may be granted in a minute. */
 const REFUSED_AGAIN_MS = 60_000;
 
-/** Airflow refused (no right to do it, say): the hold stays open, people are told once, and it is tried again while anything wants it. */
-export function pauseRefused(draft: Draft, dag: DagRef, error: string): void {
+/**
+ * Airflow refused (no right to do it, say): the hold stays open, people are told once, and it is tried again while anything wants it. Returns the
+ * incidents whose release may now be complete.
+ */
+export function pauseRefused(draft: Draft, dag: DagRef, error: string): string[] {
   const own = draft.ownership(dag);
   const waiting = draft.holdingOn(dag).filter((x) => x.state === 'intended');
   if (own.state === 'pause_intended') {
@@ -272,6 +292,9 @@ export function pauseRefused(draft: Draft, dag: DagRef, error: string): void {
     draft.patchIncident(h.incidentId, { statusReason: why });
     draft.notice(h.incidentId, 'attention', dag.dagId);
   }
+  const leaving = leavingOf(draft, dag);
+  for (const h of leaving) end(draft, h, reason('never_paused'));
+  return leaving.map((h) => h.incidentId);
 }
 
 /** `open` ends when every affected DAG is held or has a reason why not. */

@@ -70,7 +70,7 @@ const FIRST_TOLD = 3;
 function apply(draft: Draft, intent: Intent, facts: OutcomeFacts): void {
   const a = intent.act;
   if (facts.kind === 'survey' && a.kind === 'survey') contain(draft, a.incidentId, facts.survey);
-  else if (facts.kind === 'pause_dag' && a.kind === 'pause_dag') paused(draft, a, facts.found);
+  else if (facts.kind === 'pause_dag' && a.kind === 'pause_dag') settleAll(draft, paused(draft, a, facts.found));
   else if (facts.kind === 'unpause_dag' && a.kind === 'unpause_dag') afterUnpause(draft, a, unpaused(draft, a, facts.found));
   else if (facts.kind === 'plan_repair' && a.kind === 'plan_repair') planned(draft, a.repairId, facts.plan);
   else if (facts.kind === 'repair_step' && a.kind === 'repair_step') stepSent(draft, a.repairId, a.step, facts.settled);
@@ -90,6 +90,10 @@ function afterUnpause(draft: Draft, dag: { airflow: string; dagId: string }, inc
   // Taken over in the old story or not: nobody has said anything about the new one yet.
   const { state, auditCursor } = draft.ownership(dag);
   if (waiting.length > 0 && (state === 'none' || state === 'ceded')) intendPause(draft, dag, auditCursor);
+  settleAll(draft, incidentIds);
+}
+
+function settleAll(draft: Draft, incidentIds: readonly string[]): void {
   for (const id of new Set(incidentIds)) settleRelease(draft, id);
 }
 
@@ -101,10 +105,9 @@ function refuse(draft: Draft, a: IntentAct, error: string): void {
       draft.notice(a.incidentId, 'attention', a.airflow);
       return;
     case 'pause_dag':
-      return pauseRefused(draft, a, error);
+      return settleAll(draft, pauseRefused(draft, a, error));
     case 'unpause_dag':
-      for (const id of unpaused(draft, a, { was: 'uncertain', why: error })) settleRelease(draft, id);
-      return;
+      return settleAll(draft, unpaused(draft, a, { was: 'uncertain', why: error }));
     case 'plan_repair':
       return planFailed(draft, a.repairId, error);
     case 'repair_step':

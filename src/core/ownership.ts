@@ -23,18 +23,22 @@ export function letGo(draft: Draft, hold: Hold, why: Reason, forced = false): vo
   const own = draft.ownership(hold);
   if (hold.state === 'ceded' || hold.state === 'released' || hold.state === 'release_intended') return;
   if (hold.state === 'foreign') return end(draft, hold, reason('release_not_ours'));
-  if (own.state === 'pause_intended' || draft.incident(hold.incidentId).mode === 'shadow') return end(draft, hold, why);
+  if (draft.incident(hold.incidentId).mode === 'shadow') return end(draft, hold, why);
   const others = draft.holdingOn(hold).filter((h) => h.id !== hold.id);
   if (others.length > 0) return end(draft, hold, reason('still_held', { incidents: others.map((h) => h.incidentId).join(', ') }));
-  if (own.state !== 'ours') return end(draft, hold, why);
+  if (own.state !== 'ours' && own.state !== 'pause_intended') return end(draft, hold, why);
   if (own.uncertain && !forced) return ask(draft, hold, 'after a restart nobody can tell who paused it');
   step(HOLD_STATE, `hold ${hold.id}`, hold.state, 'release_intended');
   draft.putHold({ ...hold, state: 'release_intended' });
   draft.tell(hold.incidentId, 'hold.release_intended', hold.dagId, why);
-  releaseNow(draft, hold, forced);
+  // A pause that is on its way may arrive yet: the hold ends when that is known, so that nobody finds a paused DAG that nothing holds.
+  if (own.state === 'ours') releaseNow(draft, hold, forced);
 }
 
-function end(draft: Draft, hold: Hold, why: Reason): void {
+export const leavingOf = (draft: Draft, dag: DagRef): Hold[] =>
+  draft.holds().filter((h) => dagKey(h) === dagKey(dag) && h.state === 'release_intended');
+
+export function end(draft: Draft, hold: Hold, why: Reason): void {
   step(HOLD_STATE, `hold ${hold.id}`, hold.state, 'released');
   draft.putHold({ ...hold, state: 'released', releasedAt: draft.now });
   draft.tell(hold.incidentId, 'hold.released', hold.dagId, why);
@@ -53,7 +57,7 @@ function ask(draft: Draft, hold: Hold, why: string): void {
 export function unpaused(draft: Draft, dag: DagRef, found: UnpauseFound): string[] {
   const own = draft.ownership(dag);
   if (own.state !== 'resume_intended') return [];
-  const leaving = draft.holds().filter((h) => dagKey(h) === dagKey(dag) && h.state === 'release_intended');
+  const leaving = leavingOf(draft, dag);
   switch (found.was) {
     case 'unpaused_by_us': {
       // 2.x has no marks: behind the old cursor our own unpause would pass for somebody else's.
@@ -89,7 +93,7 @@ export function unpaused(draft: Draft, dag: DagRef, found: UnpauseFound): string
 /** A person unpaused it while our pause was still on its way to be read back. */
 export function takenOver(draft: Draft, dag: DagRef, who: string): void {
   draft.putOwnership({ ...draft.ownership(dag), state: 'ceded' });
-  for (const h of draft.holdingOn(dag)) cede(draft, h, reason('person_unpaused', { who }));
+  for (const h of [...draft.holdingOn(dag), ...leavingOf(draft, dag)]) cede(draft, h, reason('person_unpaused', { who }));
 }
 
 /** A person took the DAG over: said once, never fought. */

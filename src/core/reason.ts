@@ -90,6 +90,7 @@ export const REASONS = {
   release_waits: 'the policy wants a person to confirm the release',
   still_held: 'still held by {incidents}',
   released: 'unpaused, and read back as unpaused',
+  never_paused: 'let go before it was paused',
   release_not_ours: 'not unpaused: it was paused before us',
   release_ceded: 'not touched: a person took it over',
   release_uncertain: 'not unpaused: {why}; a person must decide',

@@ -490,7 +490,8 @@ describe('what the pause found', () => {
     const late = asked();
     late.person(ann, { kind: 'dismiss', incidentId: 'inc-1', comment: 'a drill' });
     late.answer('pause_dag', { kind: 'pause_dag', found: { was: 'gone' } });
-    expect(late.history('hold.released')).toEqual(['b dismissed (firedamper)']);
+    expect(late.history('hold.released')).toEqual(['b dag_gone (firedamper)']);
+    expect(late.acts()).toEqual([]);
   });
 
   test('only the holds on this DAG, and those that wait, move', () => {

@@ -123,3 +123,33 @@ it('the clock jumps back while an incident is contained: what a person took over
   expect(s.acts()).toEqual([]);
   expect(s.holds()).toEqual({ b: 'ceded' });
 });
+
+it.each([
+  ['already_paused', { was: 'already_paused', settled: true }, 'released', 'release_not_ours'],
+  ['taken_over', { was: 'taken_over', who: 'gerda' }, 'ceded', 'person_unpaused'],
+  ['not_wanted', { was: 'not_wanted' }, 'released', 'never_paused'],
+] as const)(
+  'let go while its pause was on the way, which turned out as %s: said so, and the story ends',
+  (_, found, state, code) => {
+    const s = new Scenario(['a>b']);
+    s.fails('a');
+    s.surveyed();
+    s.person({ name: 'ann', role: 'approver' }, { kind: 'dismiss', incidentId: s.incident().id, comment: 'no' });
+    s.answer('pause_dag', { kind: 'pause_dag', found });
+    expect(s.holds()).toEqual({ b: state });
+    expect(s.reasons(`hold.${state}`)).toEqual([code]);
+    expect(s.acts()).toEqual([]);
+    expect(s.incident().timestamps.releasedAt).not.toBeNull();
+  },
+);
+
+it('let go while its pause was on the way, and a person was there meanwhile: the hold says that it stays paused', () => {
+  const s = new Scenario(['a>b']);
+  s.fails('a');
+  s.surveyed();
+  s.person({ name: 'ann', role: 'approver' }, { kind: 'dismiss', incidentId: s.incident().id, comment: 'no' });
+  s.paused();
+  s.answer('unpause_dag', { kind: 'unpause_dag', found: { was: 'touched', who: 'gerda' } });
+  expect(s.holds()).toEqual({ b: 'ceded' });
+  expect(s.told()).toContain('attention');
+});

@@ -55,15 +55,17 @@ describe('letting go', () => {
     expect(s.open('unpause_dag').map((i) => i.act)).toMatchObject([{ airflow: 'prod', dagId: 'd' }]);
   });
 
-  test('while the pause is under way: ended, and the pause is undone when it has come', () => {
+  test('while the pause is under way: it ends when the pause has come and is undone', () => {
     const s = new Scenario(['a>b']);
     s.fails('a');
     s.surveyed();
     releaseHold(s);
-    expect(s.history('hold.released')).toEqual(['b person_release (firedamper)']);
+    expect(s.holds()).toEqual({ b: 'release_intended' });
     expect(s.acts()).toEqual(['pause b']);
     s.paused();
     expect(s.acts()).toEqual(['unpause b']);
+    s.unpaused();
+    expect(s.history('hold.released')).toEqual(['b released (firedamper)']);
   });
 
   test('in shadow mode: ended, nothing asked', () => {

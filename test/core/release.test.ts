@@ -116,9 +116,11 @@ describe('release only what is ours', () => {
     s.fails('a');
     s.surveyed();
     s.sees({ runs: [run('a', 'r1', { state: 'success' })] });
-    expect(s.incident().status).toBe('resolved');
+    expect(s.incident().status).toBe('monitoring');
     s.paused();
     expect(s.acts()).toEqual(['unpause b']);
+    s.unpaused();
+    expect(s.incident().status).toBe('resolved');
   });
 });
 
