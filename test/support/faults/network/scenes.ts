@@ -122,10 +122,11 @@ function runsWrong(fake: FakeAirflow, dagId: string, count: number): string[] {
 const pausedWrong = (fake: FakeAirflow, dagIds: readonly string[]): string[] =>
   dagIds.filter((dagId) => fake.isPaused(dagId)).map((dagId) => `${dagId} is still paused`);
 
-/** The whole way of one incident, as people would go it. `patienceMs`: for everything to be over; what is not over by then never ends. */
-export async function goThrough(scene: Scene, service: Service, patienceMs: number): Promise<void> {
+/** The whole way of one incident, as people would go it. `patienceMs`: for everything to be over; what is not over by then never ends. `restMs`: between the hold and its end. */
+export async function goThrough(scene: Scene, service: Service, patienceMs: number, restMs = 0): Promise<void> {
   scene.fail();
   const failing = await service.until('contained', () => inStatus(service, 'contained'), patienceMs);
+  await new Promise((resolve) => setTimeout(resolve, restMs));
   scene.mend();
   const { repair } = (await service.call('rita', 'POST', `/v1/incidents/${failing.id}/fixed`, { reason: 'mended' })).body;
   const plan = await service.until('a plan', () => inState(service, repair.id, 'proposed'), patienceMs);
