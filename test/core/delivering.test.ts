@@ -1,0 +1,478 @@
+/** The end of the holds, and what each released DAG is given. */
+import { describe, expect, test } from 'vitest';
+import type { MissedFacts } from '../../src/core/events.ts';
+import type { AssetCondition } from '../../src/core/facts.ts';
+import { ann, clearStep, dag, missed, missedAsset, rita, run, Scenario } from './scenario.ts';
+
+const RERUN = '2026-11-21T06:10:00.000Z';
+const well = run('a', 'r1', { state: 'success', startDate: RERUN });
+const HALF_AN_HOUR = 1_800_000;
+function healed(edges = ['a>b'], options: ConstructorParameters<typeof Scenario>[1] = {}): Scenario {
+  const s = new Scenario(edges, options).contained('a');
+  s.sees({ runs: [well] });
+  return s;
+}
+const released = (facts: readonly MissedFacts[], edges = ['a>b'], options = {}) =>
+  healed(edges, options).releasePlanned(facts).unpaused();
+const withCondition = (dagId: string, assetCondition: AssetCondition | null, assets: ReturnType<typeof missedAsset>[]) => {
+  const facts = missed(dagId);
+  return { ...facts, details: facts.details && { ...facts.details, assetCondition }, missedAssets: assets };
+};
+const orders = (s: Scenario) => s.open('deliver').flatMap(({ act }) => (act.kind === 'deliver' ? [act.delivery] : []));
+const delivery = (s: Scenario, dagId = 'b') => s.incident().deliveries.find((d) => d.dagId === dagId);
+const A = 's3://a';
+const X = 's3://x';
+const EVENT = missedAsset(A);
+
+describe('the release', () => {
+  test('reads what was missed first, once, and says why', () => {
+    const s = healed();
+    expect(s.open('plan_release').map((i) => i.act)).toEqual([{ kind: 'plan_release', airflow: 'prod', incidentId: 'inc-1' }]);
+    expect(s.incident()).toMatchObject({ status: 'verifying', releasing: true, surveyPending: false });
+    s.releasePlanned();
+    expect(s.history('incident.monitoring')).toEqual(['a healed_outside (firedamper)']);
+    s.later(1_000).unpaused();
+    expect(s.incident()).toMatchObject({ status: 'resolved', timestamps: { releasedAt: s.now, resolvedAt: s.now } });
+    expect(s.history('incident.resolved')).toEqual(['a resolved (firedamper)']);
+    expect(s.notices()).toContain('resolved a');
+  });
+
+  test('of nothing that is ours reads nothing and ends at once', () => {
+    const none = healed(['x>y']);
+    expect(none.incident().status).toBe('resolved');
+    const foreign = healed(['a>b'], { dags: [dag('b', { paused: true })] });
+    expect(foreign.incident().status).toBe('resolved');
+    expect(foreign.state.intents.some((i) => i.act.kind === 'plan_release')).toBe(false);
+    const shadow = new Scenario(['a>b'], { policy: { mode: 'shadow' } }).contained('a');
+    shadow.sees({ runs: [well] });
+    expect(shadow.incident().status).toBe('resolved');
+    expect(shadow.history('hold.released')).toEqual(['b healed_outside (firedamper)']);
+  });
+
+  test('goes upstream first, whatever order the holds were made in', () => {
+    const s = new Scenario(['a>far', 'far>b']).contained('a');
+    s.learns('a>z');
+    s.when({ type: 'lineage_changed', airflow: 'prod' });
+    s.surveyed().paused();
+    s.sees({ runs: [well] });
+    s.releasePlanned();
+    expect(s.acts()).toEqual(['unpause far', 'unpause z', 'unpause b']);
+  });
+
+  test.each([
+    ['planning', 'cancelled', (s: Scenario) => s],
+    ['proposed', 'lapsed', (s: Scenario) => s.planned({ steps: [clearStep('a', 'r1')] })],
+  ])('ends a repair that is %s: %s, because there is nothing left to repair', (_state, after, given) => {
+    const s = new Scenario(['a>b']).contained('a');
+    s.person(rita, { kind: 'fixed', incidentId: 'inc-1', comment: null });
+    given(s);
+    s.sees({ runs: [well] });
+    expect(s.history(`repair.${after}`)).toEqual(['rep-1 healed_outside (firedamper)']);
+  });
+
+  test('ends an approved one too, and no other incident’s', () => {
+    const s = new Scenario(['a>b']).contained('a');
+    s.contained('z');
+    for (const incidentId of ['inc-1', 'inc-2']) s.person(rita, { kind: 'fixed', incidentId, comment: null });
+    s.planned({ steps: [clearStep('a', 'r1')] });
+    for (const r of s.state.repairs) s.person(ann, { kind: 'approve', repairId: r.id, digest: r.digest ?? '', comment: null });
+    s.sees({ runs: [well] });
+    expect(s.state.repairs.map((r) => r.state)).toEqual(['cancelled', 'approved']);
+  });
+
+  test('whose facts come when the incident was reopened, or is gone, lets nothing go', () => {
+    const s = healed();
+    s.fails('a', 'r2');
+    expect(s.incident().releasing).toBe(false);
+    s.releasePlanned([missed('b')]);
+    expect(s.holds()).toEqual({ b: 'held' });
+    const gone = healed();
+    gone.state = { ...gone.state, incidents: [] };
+    gone.releasePlanned([missed('b')]);
+    expect(gone.acts()).toEqual([]);
+  });
+
+  test('is not over before the last hold is', () => {
+    const s = healed(['a>b', 'a>c']).releasePlanned([missed('b', { missedAssets: [EVENT] })]);
+    const [first] = s.open('unpause_dag');
+    s.when({
+      type: 'outcome',
+      intentId: first?.id ?? '',
+      outcome: { result: 'done', facts: { kind: 'unpause_dag', found: { was: 'unpaused_by_us' } } },
+    });
+    s.tick();
+    expect(orders(s)).toEqual([]);
+    expect(s.incident()).toMatchObject({ status: 'monitoring', timestamps: { releasedAt: null } });
+    s.unpaused();
+    expect(orders(s)).toHaveLength(1);
+  });
+});
+
+describe('what a DAG is given', () => {
+  test('the event that it missed, once', () => {
+    const s = released([missed('b', { missedAssets: [EVENT] })]);
+    expect(orders(s)).toEqual([{ how: 'event', assetKey: A, uri: A, dagIds: ['b'] }]);
+    expect(s.open('deliver')[0]?.act).toMatchObject({ airflow: 'prod', incidentId: 'inc-1' });
+    expect(delivery(s)).toEqual({
+      airflow: 'prod',
+      dagId: 'b',
+      how: 'event',
+      reason: { code: 'delivered_event', detail: { asset: A } },
+      expectRun: true,
+      since: s.now,
+      runId: null,
+      state: 'sent',
+      orders: [{ how: 'event', assetKey: A, uri: A, dagIds: ['b'] }],
+    });
+    s.delivered();
+    expect(s.history('delivery.')).toEqual(['delivery.done b delivered_event asset=s3://a (firedamper)']);
+  });
+
+  test.each<[string, MissedFacts, string]>([
+    ['no facts', missed('z'), 'none'],
+    ['an asset without events', missed('b', { missedAssets: [missedAsset(A, { events: 0 })] }), 'missed_nothing'],
+    ['an event that is queued', missed('b', { missedAssets: [missedAsset(A, { queued: true })] }), 'missed_nothing'],
+    ['nothing', missed('b'), 'missed_nothing'],
+    [
+      'nothing, by time',
+      missed('b', {
+        details: { ...dag('b'), timeScheduled: true, catchup: false, dagrunTimeoutSeconds: null, assetCondition: null },
+      }),
+      'intervals_as_airflow',
+    ],
+    ['nothing that anybody could read', missed('b', { details: null }), 'missed_nothing'],
+  ])('%s: %s', (_what, facts, code) => {
+    const s = released([facts]);
+    expect(delivery(s)?.reason.code ?? 'none').toBe(code);
+    if (code !== 'none')
+      expect(delivery(s)).toMatchObject({ how: 'nothing', expectRun: false, state: 'done', orders: [], runId: null });
+    expect(orders(s)).toEqual([]);
+    expect(s.incident().status).toBe('resolved');
+  });
+
+  test('intervals that passed, where the policy had them read', () => {
+    const missedIntervals = [{ start: '2026-11-20T00:00:00.000Z', end: '2026-11-21T00:00:00.000Z' }];
+    const s = released([missed('b', { missedIntervals })]);
+    expect(orders(s)).toEqual([{ how: 'intervals', dagId: 'b', intervals: missedIntervals }]);
+    expect(delivery(s)).toMatchObject({
+      how: 'backfill',
+      reason: { code: 'intervals_backfilled', detail: { count: '1' } },
+      expectRun: true,
+      state: 'sent',
+    });
+    s.refused('deliver', '409');
+    expect(s.history('delivery.refused')).toEqual(['b not_delivered asset=missed intervals why=409 (firedamper)']);
+  });
+
+  test('a run of its own, where others had the event: named so that it is found again', () => {
+    const s = released([missed('b', { missedAssets: [missedAsset(A, { otherReaders: ['z'] }), missedAsset(X)] })]);
+    const [order] = orders(s);
+    expect(order).toEqual({
+      how: 'run',
+      dagId: 'b',
+      uri: `${A}, ${X}`,
+      runId: expect.stringMatching(/^firedamper__inc-1__c\d+$/),
+    });
+    expect(delivery(s)).toMatchObject({
+      how: 'run',
+      runId: order?.how === 'run' ? order.runId : '',
+      reason: { code: 'delivered_run', detail: { asset: `${A}, ${X}` } },
+      expectRun: true,
+    });
+    s.refused('deliver', '403');
+    expect(s.history('delivery.refused')).toEqual([`b not_delivered asset=${A}, ${X} why=403 (firedamper)`]);
+  });
+
+  const had = missedAsset(A, { otherReaders: ['y', 'z'] });
+  const all = (...c: AssetCondition[]): AssetCondition => ({ all: c });
+  const any = (...c: AssetCondition[]): AssetCondition => ({ any: c });
+  const [a, x]: AssetCondition[] = [{ uri: A }, { uri: X }];
+  const other: AssetCondition = { other: 'an alias' };
+  test.each<[string, AssetCondition | null, ReturnType<typeof missedAsset>[], string]>([
+    ['no condition', null, [had], 'run'],
+    ['met', a ?? null, [had], 'run'],
+    ['not met', all(a as AssetCondition, x as AssetCondition), [had], 'not_delivered'],
+    [
+      'met by what is queued',
+      all(a as AssetCondition, x as AssetCondition),
+      [had, missedAsset(X, { queued: true, events: 0 })],
+      'run',
+    ],
+    [
+      'not met by what had no events',
+      all(a as AssetCondition, x as AssetCondition),
+      [had, missedAsset(X, { events: 0 })],
+      'not_delivered',
+    ],
+    ['either', any(x as AssetCondition, a as AssetCondition), [had], 'run'],
+    ['neither', any(x as AssetCondition), [had], 'not_delivered'],
+    ['what nobody can tell', all(a as AssetCondition, other), [had], 'run'],
+    ['a tree', all(a as AssetCondition, any(x as AssetCondition, a as AssetCondition)), [had], 'run'],
+  ])('an AND stays an AND: %s', (_what, condition, assets, how) => {
+    const s = released([withCondition('b', condition, assets)]);
+    expect(delivery(s)?.how).toBe(how);
+    if (how === 'not_delivered') {
+      expect(delivery(s)).toMatchObject({ expectRun: false, state: 'done', orders: [], runId: null });
+      expect(delivery(s)?.reason.detail).toEqual({ asset: A, why: 'y, z had it already, and b waits for other assets too' });
+      expect(s.incident().status).toBe('resolved');
+    }
+  });
+
+  test.each<[string, AssetCondition | null, number, boolean]>([
+    ['one asset', a ?? null, 1, true],
+    ['an AND', all(a as AssetCondition, x as AssetCondition), 2, true],
+    ['an AND of one', all(a as AssetCondition), 1, true],
+    ['an AND in an AND of one', all(all(a as AssetCondition, x as AssetCondition)), 2, true],
+    ['an OR', any(a as AssetCondition, x as AssetCondition), 1, true],
+    ['an OR with an AND in it', any(all(a as AssetCondition, x as AssetCondition), x as AssetCondition), 2, true],
+    ['no condition', null, 1, true],
+    ['an AND with something else', all(a as AssetCondition, { uri: 's3://else' }), 2, false],
+  ])('events for %s', (_what, condition, count, expectRun) => {
+    const s = released([withCondition('b', condition, [EVENT, missedAsset(X)])]);
+    expect(orders(s)).toHaveLength(count);
+    expect(delivery(s)).toMatchObject({ how: 'event', expectRun });
+    expect(delivery(s)?.reason.detail.asset).toBe(`${A}, ${X}`);
+  });
+
+  test('two that missed the same one get it by one event, and different ones by one each', () => {
+    const s = released(
+      [
+        missed('b', { missedAssets: [EVENT] }),
+        missed('c', { missedAssets: [EVENT] }),
+        missed('d', { missedAssets: [missedAsset(X)] }),
+      ],
+      ['a>b', 'a>c', 'a>d'],
+    );
+    expect(orders(s)).toEqual([
+      { how: 'event', assetKey: A, uri: A, dagIds: ['b', 'c'] },
+      { how: 'event', assetKey: X, uri: X, dagIds: ['d'] },
+    ]);
+    s.delivered();
+    expect(s.history('delivery.done').map((x2) => x2.slice(0, 1))).toEqual(['b', 'c', 'd']);
+  });
+});
+
+describe('who is fed by whom', () => {
+  test('the reader of a released DAG that will run gets it from that run, and says from which', () => {
+    const s = released(
+      [missed('b', { missedAssets: [EVENT] }), missed('c', { missedAssets: [missedAsset('s3://b')] })],
+      ['a>b', 'b>c'],
+    );
+    expect(delivery(s, 'c')).toMatchObject({
+      how: 'fed_by',
+      reason: { code: 'fed_by', detail: { dag: 'b' } },
+      expectRun: true,
+      orders: [],
+      runId: null,
+      state: 'sent',
+    });
+    expect(orders(s)).toHaveLength(1);
+  });
+
+  test.each<[string, readonly string[], MissedFacts]>([
+    ['one that will not run', ['a>b', 'b>c'], missed('b')],
+    ['a trigger', ['a>b', 'b!c'], missed('b', { missedAssets: [EVENT] })],
+    ['a DAG of another Airflow', ['a>b', 'a>c', 'dev/b>c'], missed('b', { missedAssets: [EVENT] })],
+  ])('not by %s', (_what, edges, b) => {
+    const s = released([b, missed('c', { missedAssets: [missedAsset('s3://b')] })], [...edges]);
+    expect(delivery(s, 'c')?.how).toBe('event');
+  });
+
+  test('not where it is no asset that starts it', () => {
+    const byTime = missed('c', {
+      details: {
+        ...dag('c'),
+        assetScheduled: false,
+        timeScheduled: true,
+        catchup: false,
+        dagrunTimeoutSeconds: null,
+        assetCondition: null,
+      },
+    });
+    const s = released([missed('b', { missedAssets: [EVENT] }), byTime], ['a>b', 'b>c']);
+    expect(delivery(s, 'c')?.reason.code).toBe('intervals_as_airflow');
+  });
+
+  test('by two: the nearer one is named, and what either brings is not delivered too', () => {
+    const both: AssetCondition = { all: [{ uri: 's3://b' }, { uri: 's3://d' }, { uri: X }] };
+    const assets = [missedAsset('s3://b'), missedAsset('s3://d'), missedAsset(X), missedAsset('s3://y', { otherReaders: ['o'] })];
+    const s = released(
+      [missed('b', { missedAssets: [EVENT] }), missed('d', { missedAssets: [EVENT] }), withCondition('c', both, assets)],
+      ['a>b', 'a>d', 'b>c', 'd>c'],
+    );
+    expect(delivery(s, 'c')).toMatchObject({
+      how: 'fed_by',
+      reason: { detail: { dag: 'b' } },
+      orders: [{ how: 'event', uri: X, dagIds: ['c'] }],
+    });
+  });
+
+  test.each<[string, AssetCondition, ReturnType<typeof missedAsset>[]]>([
+    ['an OR needs no more', { any: [{ uri: 's3://b' }, { uri: X }] }, [missedAsset('s3://b'), missedAsset(X)]],
+    ['where no name fits nobody can tell', { all: [{ uri: 's3://q' }, { uri: X }] }, [missedAsset('s3://q'), missedAsset(X)]],
+  ])('%s', (_what, condition, assets) => {
+    const s = released([missed('b', { missedAssets: [EVENT] }), withCondition('c', condition, assets)], ['a>b', 'b>c']);
+    expect(delivery(s, 'c')).toMatchObject({ how: 'fed_by', orders: [] });
+  });
+
+  test('an asset that is known by its key comes too', () => {
+    const keyed = { ...missedAsset('uri-of-b'), assetKey: 's3://b' };
+    const both: AssetCondition = { all: [{ uri: 'uri-of-b' }, { uri: X }] };
+    const s = released(
+      [missed('b', { missedAssets: [EVENT] }), withCondition('c', both, [keyed, missedAsset(X)])],
+      ['a>b', 'b>c'],
+    );
+    expect(delivery(s, 'c')?.orders).toMatchObject([{ uri: X }]);
+  });
+});
+
+describe('not given', () => {
+  test('to a DAG that a person took over', () => {
+    const s = healed().releasePlanned([missed('b', { missedAssets: [EVENT] })]);
+    s.answer('unpause_dag', { kind: 'unpause_dag', found: { was: 'already_unpaused', who: 'paula' } });
+    expect(delivery(s)).toMatchObject({ state: 'done', expectRun: false, reason: { code: 'release_ceded' } });
+    expect(orders(s)).toEqual([]);
+  });
+
+  test('to a DAG that stays paused by a doubt, until a person has said so', () => {
+    const s = healed().releasePlanned([missed('b', { missedAssets: [EVENT] })]);
+    s.answer('unpause_dag', { kind: 'unpause_dag', found: { was: 'uncertain', why: '403' } });
+    expect(delivery(s)).toMatchObject({ state: 'waiting' });
+    s.later(1_000).person(ann, { kind: 'release_hold', holdId: 'hold-1', comment: 'it was us' });
+    s.later(1_000).unpaused();
+    expect(delivery(s)).toMatchObject({ state: 'sent', since: s.now });
+  });
+
+  test('to a DAG that another incident still holds', () => {
+    const s = new Scenario(['a>b', 'z>b']).contained('a');
+    s.fails('z');
+    s.surveyed();
+    s.sees({ runs: [well] });
+    s.releasePlanned([missed('b', { missedAssets: [EVENT] })]);
+    expect(s.incident()).toMatchObject({ status: 'resolved', deliveries: [] });
+  });
+
+  test('where Airflow refuses: said for each reader, people are told, and the incident ends', () => {
+    const s = released([missed('b', { missedAssets: [EVENT] }), missed('c', { missedAssets: [EVENT] })], ['a>b', 'a>c']);
+    s.refused('deliver', '403');
+    expect(s.history('delivery.refused')).toEqual([
+      'b not_delivered asset=s3://a why=403 (firedamper)',
+      'c not_delivered asset=s3://a why=403 (firedamper)',
+    ]);
+    expect(s.incident().deliveries).toMatchObject([
+      { how: 'not_delivered', expectRun: false, state: 'done', reason: { code: 'not_delivered' } },
+      { how: 'not_delivered', expectRun: false, state: 'done' },
+    ]);
+    expect(s.notices()).toContain('attention b, c');
+    expect(s.incident().status).toBe('resolved');
+  });
+
+  test('an answer about an incident that is gone changes nothing', () => {
+    for (const end of ['done', 'refused'] as const) {
+      const s = released([missed('b', { missedAssets: [EVENT] })]);
+      s.state = { ...s.state, incidents: [] };
+      if (end === 'done') s.delivered();
+      else s.refused('deliver');
+      expect(s.last?.timeline).toEqual([]);
+    }
+  });
+});
+
+describe('after the release', () => {
+  const given = () => released([missed('b', { missedAssets: [EVENT] })]).delivered();
+  const fresh = (s: Scenario, change = {}) =>
+    run('b', 'fresh', { state: 'success', queuedAt: s.now, startDate: s.now, ...change });
+
+  test.each([
+    ['success', 'ran', 'delivery.ran b ran_after_release run=fresh (airflow)'],
+    ['failed', 'failed', 'delivery.failed b failed_after_release run=fresh (airflow)'],
+  ])('its run ended as %s', (state, after, line) => {
+    const s = given();
+    s.sees({ releasedRuns: [fresh(s, { state })] });
+    expect(delivery(s)).toMatchObject({ state: after, runId: 'fresh' });
+    expect(s.history('delivery.').at(-1)).toBe(line);
+    expect(s.incident().status).toBe('resolved');
+    s.sees({ releasedRuns: [fresh(s, { state })] });
+    expect(s.history('delivery.')).toHaveLength(2);
+  });
+
+  test('one success among failures is what counts', () => {
+    const s = given();
+    s.sees({ releasedRuns: [fresh(s, { runId: 'bad', state: 'failed' }), fresh(s)] });
+    expect(delivery(s)).toMatchObject({ state: 'ran', runId: 'fresh' });
+  });
+
+  test.each([
+    ['queued two seconds before, by another clock', { queuedAt: -2_000 }, 'ran'],
+    ['queued earlier', { queuedAt: -2_001 }, 'sent'],
+    ['started earlier, never queued', { queuedAt: null, startDate: -2_001 }, 'sent'],
+    ['started since, never queued', { queuedAt: null, startDate: 5 }, 'ran'],
+    ['of which no time is known', { queuedAt: null, startDate: null }, 'ran'],
+  ] as const)('a run that was %s: %s', (_what, times, state) => {
+    const s = given();
+    const at = (ms: number | null) => (ms === null ? null : new Date(Date.parse(s.now) + ms).toISOString());
+    const change = Object.fromEntries(Object.entries(times).map(([k, v]) => [k, at(v)]));
+    s.sees({ releasedRuns: [fresh(s, change)] });
+    expect(delivery(s)?.state).toBe(state);
+  });
+
+  test('runs of others, runs elsewhere and runs under way are not its end', () => {
+    const s = given();
+    s.sees({ releasedRuns: [fresh(s, { dagId: 'z' }), fresh(s, { state: 'running' })] });
+    s.sees({ releasedRuns: [fresh(s)] }, 'dev');
+    expect(delivery(s)?.state).toBe('sent');
+    expect(s.incident().status).toBe('monitoring');
+  });
+
+  test('a run that we named is found by its name alone', () => {
+    const s = released([missed('b', { missedAssets: [missedAsset(A, { otherReaders: ['z'] })] })]).delivered();
+    const runId = delivery(s)?.runId ?? '';
+    s.sees({ releasedRuns: [fresh(s)] });
+    expect(delivery(s)?.state).toBe('sent');
+    s.sees({ releasedRuns: [fresh(s, { runId, queuedAt: '2026-11-20T00:00:00.000Z' })] });
+    expect(delivery(s)?.state).toBe('ran');
+  });
+
+  test('a run that Airflow named is kept, for the DAG that it belongs to', () => {
+    const s = released([missed('b', { missedAssets: [EVENT] }), missed('c', { missedAssets: [EVENT] })], ['a>b', 'a>c']);
+    const [order] = orders(s);
+    if (order) s.answer('deliver', { kind: 'deliver', delivery: order, runIds: { b: 'dataset__1' } });
+    expect([delivery(s, 'b')?.runId, delivery(s, 'c')?.runId]).toEqual(['dataset__1', null]);
+  });
+
+  test.each([
+    [HALF_AN_HOUR - 1, [], 'monitoring'],
+    [HALF_AN_HOUR, ['b not_seen_after_release (firedamper)'], 'resolved'],
+  ])('no run after %d ms: %j', (ms, told, status) => {
+    const s = given();
+    s.later(ms).sees({});
+    expect(s.history('delivery.not_seen')).toEqual(told);
+    expect(s.notices().filter((n) => n === 'attention b')).toHaveLength(told.length);
+    expect(s.incident().status).toBe(status);
+  });
+
+  test('a run that is under way for longer than that is waited for', () => {
+    const s = given();
+    s.later(HALF_AN_HOUR).sees({ releasedRuns: [fresh(s, { state: 'running' })] });
+    expect(s.incident().status).toBe('monitoring');
+  });
+
+  test('not over while a delivery is still being made', () => {
+    const s = released([withCondition('b', { all: [{ uri: A }, { uri: 's3://else' }] }, [EVENT])]);
+    expect(delivery(s)).toMatchObject({ state: 'sent', expectRun: false });
+    s.tick();
+    expect(s.incident().status).toBe('monitoring');
+    s.delivered().tick();
+    expect(s.incident().status).toBe('resolved');
+  });
+
+  test('a dismissed incident is watched for nothing, and stays dismissed', () => {
+    const s = new Scenario(['a>b']).contained('a');
+    s.person(ann, { kind: 'dismiss', incidentId: 'inc-1', comment: 'a drill' });
+    s.releasePlanned([missed('b', { missedAssets: [EVENT] })])
+      .unpaused()
+      .delivered();
+    s.sees({ releasedRuns: [fresh(s)] });
+    expect(s.incident().status).toBe('dismissed');
+  });
+});
