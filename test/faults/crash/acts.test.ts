@@ -75,7 +75,7 @@ const CONTROLS: readonly { name: string; at: string; change: Change; seen: (verd
     at: '3.x resume: claimed on disk | PATCH in Airflow, and a person pauses it once more meanwhile',
     change: {
       file: 'effects/unpauseDag.ts',
-      from: "if (before.who !== null) return { was: 'touched', who: before.who };",
+      from: "if (who !== null) return { was: 'touched', who };",
       to: '',
     },
     seen: (v) => v.foreignResumes,
@@ -83,7 +83,11 @@ const CONTROLS: readonly { name: string; at: string; change: Change; seen: (verd
   {
     name: 'a POST that is repeated blindly',
     at: '3.x delivery of an event: POST applied in Airflow | answer read',
-    change: { file: 'effects/deliver.ts', from: 'if (settle && (await postedBefore(', to: 'if (!settle && (await postedBefore(' },
+    change: {
+      file: 'effects/deliver.ts',
+      from: "if (settle && order.how === 'event') {",
+      to: "if (settle && order.how === ('' as string)) {",
+    },
     seen: (v) => v.doubles,
   },
   {

@@ -91,9 +91,10 @@ function pointsOf(a: Anchor): Point[] {
   return [
     point(`claimed on disk | ${request} in ${where}`, { at: 'request', of, when, nth, phase: 'before' }),
     point(`${request} applied in ${where} | answer read`, { at: 'request', of, when, nth, phase: 'after' }),
-    point('answer read | outcome written', answer('pwrite64', 1)),
+    // The same code as on 3.x: in the long form only.
+    point('answer read | outcome written', answer('pwrite64', 1), scenario.generation === 2),
     point('outcome written | outcome synced', answer('fsync', 1), true),
-    point('outcome stored | what follows claimed', answer('fsync', 2)),
+    point('outcome stored | what follows claimed', answer('fsync', 2), scenario.generation === 2),
   ];
 }
 
@@ -105,7 +106,7 @@ function readPoints(a: Anchor): Point[] {
     {
       name: `${name} asked for the ${request} | answer`,
       scenario,
-      long,
+      long: true,
       cut: { at: 'request', of: 'airflow', when, nth, phase: 'after' },
     },
     {
@@ -126,7 +127,7 @@ function actPoints(act: Act, scenario: Scenario, words: readonly [string, string
     { name: `${name} ${came} | ${stored}`, scenario, cut: at('pwrite64', 1) },
     { name: `${name} ${stored} | ${decided}`, scenario, cut: at('fsync', 1) },
     { name: `${name} ${decided} | ${claimed}`, scenario, cut: at('fsync', 2) },
-    { name: `${name} ${claimed} | sent`, scenario, cut: at('fsync', 3) },
+    { name: `${name} ${claimed} | sent`, scenario, long: true, cut: at('fsync', 3) },
   ];
 }
 
