@@ -62,3 +62,39 @@ test('another Airflow with a DAG of the same name is not meant', () => {
   const s = new Scenario(['a>b']).contained('a');
   expect(gate(s.state, s.world, { airflow: 'other', dagId: 'b' }).decision).toBe('pass');
 });
+
+test.each([
+  ['ask_tag', ['a>b'], { dags: [dag('b', { tags: ['firedamper:ask'] })] }],
+  ['over_cap', ['a>a1', 'a>b'], { policy: { hold: { maxDags: 1 } } }],
+  ['over_depth', ['a>x', 'x>b'], { policy: { hold: { maxDepth: 1 } } }],
+] as const)('spared as %s: its input is bad all the same, and says by which way', (code, edges, options) => {
+  const s = new Scenario(edges, options).contained('a');
+  expect(s.spared()).toEqual({ b: code });
+  expect(decision(s, 'b')).toBe('wait');
+  expect(ask(s, 'b').covering[0]?.path).toHaveLength(code === 'over_depth' ? 2 : 1);
+});
+
+test('a platform incident makes nobody wait: it says nothing about data', () => {
+  const s = new Scenario(['c>d'], { policy: { platform: { massFailureDags: 3 } } });
+  for (const d of ['a', 'b', 'c']) s.fails(d);
+  s.state = { ...s.state, incidents: s.state.incidents.map((i) => ({ ...i, surveyPending: true })) };
+  expect(s.incident(2).type).toBe('platform');
+  expect(decision(s, 'd')).toBe('pass');
+});
+
+test('each incident counts for itself: let go for one, held for the other', () => {
+  const s = new Scenario(['a>c', 'b>c']).contained('a');
+  s.fails('b');
+  s.surveyed();
+  s.person(ann, { kind: 'release_hold', holdId: s.hold('c', 1)?.id ?? '', comment: 'fine for b' });
+  expect(ask(s, 'c')).toMatchObject({ decision: 'wait', covering: [{ incident: { id: 'inc-1' } }] });
+});
+
+test('heard a moment ago, a DAG that the repair would wait for passes, and so does one that nothing reaches', () => {
+  const s = new Scenario(['a!!b', 'x>y']);
+  s.fails('a');
+  expect(['b', 'y'].map((d) => decision(s, d))).toEqual(['pass', 'pass']);
+  s.surveyed();
+  s.learns('a>late');
+  expect(decision(s, 'late'), 'not before the links are looked at again').toBe('pass');
+});
