@@ -71,7 +71,7 @@ const READS: readonly Anchor[] = [
   { scenario: chain3, act: 'survey', request: 'task graph', when: get(/\/dags\/a\/tasks$/), nth: 2, long: true },
   { scenario: chain3, act: 'plan', request: 'dry run', when: dryClear },
   { scenario: chain3, act: 'plan again before the start', request: 'dry run', when: dryClear, nth: 2 },
-  { scenario: range, act: 'plan', request: 'dry run', when: to('POST', /\/backfills\/dry_run$/), long: true },
+  { scenario: range, act: 'plan of a backfill', request: 'dry run', when: to('POST', /\/backfills\/dry_run$/), long: true },
   { scenario: chain3, act: 'release', request: 'what was missed', when: get(/\/assets\/events$/) },
   { scenario: chain3, act: 'resume', request: 'audit log', when: get(/\/eventLogs$/), nth: 2 },
   { scenario: chain2, act: 'resume', request: 'audit log', when: get(/\/eventLogs$/), nth: 2, long: true },
