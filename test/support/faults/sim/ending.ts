@@ -1,5 +1,7 @@
 /** When all is quiet: everything heard, everything ended or explained, every switch where it belongs. */
+import type { Incident } from '../../../../src/core/incident.ts';
 import { isOver } from '../../../../src/core/lifecycle.ts';
+import type { SimAirflow } from './airflow.ts';
 import type { Courtroom } from './laws.ts';
 import { coveredByOrder, type Truth } from './truth.ts';
 
@@ -25,7 +27,8 @@ function everythingHeard({ truth, airflow }: Courtroom, stored: ReadonlySet<stri
 function nothingStuck({ truth, airflow }: Courtroom): void {
   const at = airflow.world.now();
   for (const i of truth.incidents.values())
-    if (!isOver(i.status)) truth.break('every story ends', at, `${i.id} of ${i.dagId} is ${i.status}: ${i.statusReason.code}`);
+    if (!isOver(i.status) && !waitsForRun(airflow, i))
+      truth.break('every story ends', at, `${i.id} of ${i.dagId} is ${i.status}: ${i.statusReason.code}`);
   for (const h of truth.holds.values())
     if (h.releasedAt === null)
       truth.break('nothing is held for ever', at, `${h.id} ${h.dagId} of ${h.incidentId} is ${h.state}: ${h.reason.code}`);
@@ -33,6 +36,13 @@ function nothingStuck({ truth, airflow }: Courtroom): void {
     if (i.state === 'planned' || i.state === 'sending' || i.state === 'unknown')
       truth.break('every intent ends', at, `${i.id} ${i.act.kind} is ${i.state}: ${i.lastError}`);
 }
+
+/** Nothing is held any more, and a released DAG has its run, which has not ended: a site may be jammed for hours. */
+const waitsForRun = (airflow: SimAirflow, i: Incident): boolean =>
+  i.status === 'monitoring' &&
+  i.deliveries.some(
+    (d) => d.state === 'sent' && airflow.world.runsOf(d.dagId).some((r) => r.state === 'queued' || r.state === 'running'),
+  );
 
 /** Law: what a person paused is paused; what we held and nobody touched runs again. */
 function switchesRight({ truth, airflow, site }: Courtroom): void {

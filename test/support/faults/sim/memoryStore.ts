@@ -1,6 +1,6 @@
 /**
  * The store in memory, for speed: what is committed is kept, what is not is lost with the service's life. It loads and saves by the rules of
- * `src/store`; that both tell the same story is a test of its own (the same seeds on both, one trace).
+ * `src/store`. A part of the stories runs on SQLite itself; they differ from these in what overtakes what, because a transaction takes longer there.
  */
 import type { Decision, State } from '../../../../src/core/draft.ts';
 import type { DomainEvent, PersonAct } from '../../../../src/core/events.ts';
