@@ -205,14 +205,13 @@ export function intendPause(draft: Draft, dag: DagRef, cursor: number | null): v
   });
 }
 
-export function settleHold(draft: Draft, row: Hold, to: Hold['state'], why: Reason): Hold {
+export function settleHold(draft: Draft, row: Hold, to: 'held' | 'foreign' | 'released', why: Reason): Hold {
   step(HOLD_STATE, `hold ${row.id}`, row.state, to);
-  const ended = to === 'released' || to === 'ceded';
   const after = draft.putHold({
     ...row,
     state: to,
     foundPaused: to === 'foreign' ? true : row.foundPaused,
-    releasedAt: ended ? draft.now : null,
+    releasedAt: to === 'released' ? draft.now : null,
   });
   draft.tell(row.incidentId, `hold.${to}`, row.dagId, why);
   return after;

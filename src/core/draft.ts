@@ -173,9 +173,10 @@ export class Draft {
   holdsOf(incidentId: string): Hold[] {
     return this.#holds.all().filter((h) => h.incidentId === incidentId);
   }
-  /** Holds, of whatever incident, that still want this DAG paused. */
+  /** Holds, of whatever incident, that still want this DAG paused. One of shadow mode wants nothing: after a change of mode both stand side by side. */
   holdingOn(dag: DagRef): Hold[] {
-    return this.#holds.all().filter((h) => h.airflow === dag.airflow && h.dagId === dag.dagId && isHolding(h.state));
+    const wants = (h: Hold) => isHolding(h.state) && this.#incidents.get(h.incidentId)?.mode !== 'shadow';
+    return this.#holds.all().filter((h) => dagKey(h) === dagKey(dag) && wants(h));
   }
   putHold(hold: Hold): Hold {
     return this.#holds.put(hold);

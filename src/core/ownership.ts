@@ -21,7 +21,7 @@ export function releaseNow(draft: Draft, dag: DagRef, forced = false): void {
 /** Lets one hold go: at once, or with the unpause that is asked for here. */
 export function letGo(draft: Draft, hold: Hold, why: Reason, forced = false): void {
   const own = draft.ownership(hold);
-  if (hold.state === 'ceded' || hold.state === 'released' || hold.state === 'release_intended') return;
+  if (hold.state === 'release_intended') return;
   if (hold.state === 'foreign') return end(draft, hold, reason('release_not_ours'));
   if (draft.incident(hold.incidentId).mode === 'shadow') return end(draft, hold, why);
   const others = draft.holdingOn(hold).filter((h) => h.id !== hold.id);
@@ -47,7 +47,7 @@ export function end(draft: Draft, hold: Hold, why: Reason): void {
 function ask(draft: Draft, hold: Hold, why: string): void {
   const because = reason('release_uncertain', { why });
   // Back to `held` each time, so that a person can say so again; told only when there is news.
-  draft.putHold({ ...hold, state: hold.state === 'release_intended' ? 'held' : hold.state, reason: because });
+  draft.putHold({ ...hold, state: 'held', reason: because });
   if (hold.reason.code === because.code && hold.reason.detail.why === why) return;
   draft.tell(hold.incidentId, 'hold.uncertain', hold.dagId, because);
   draft.notice(hold.incidentId, 'attention', hold.dagId);

@@ -36,6 +36,14 @@ describe('bad data in a run that succeeds', () => {
     expect(s.reasons('incident.opened')).toEqual(['bad_data']);
   });
 
+  test('one bad run among failed ones is enough for all readers', () => {
+    const s = new Scenario(['a>b@load', 'a>c@other']);
+    s.fails('a', 'r1', { taskId: 'load' });
+    s.fails('a', 'r2', bad());
+    s.surveyed({ taskGraph: { dagId: 'a', downstream: { load: [], other: [], check: [] } } });
+    expect(s.holds()).toEqual({ b: 'intended', c: 'intended' });
+  });
+
   test('its success heals nothing, and is said', () => {
     const s = new Scenario(['a>b']).contained('a', 'r1', bad());
     s.sees({ runs: [ended()] });

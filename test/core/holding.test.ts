@@ -166,6 +166,7 @@ describe('the rows', () => {
     s.paused();
     expect(s.ownership('c')).toMatchObject({ state: 'ours', uncertain: false, op: intent?.op });
     expect(s.history('hold.held')).toEqual(['b paused (firedamper)', 'c paused (firedamper)']);
+    expect(s.hold('c')).toMatchObject({ state: 'held', foundPaused: false, releasedAt: null });
     expect(s.notices()).toEqual(['opened a', 'held b, c']);
     expect(s.incident().timestamps.containedAt).toBe(s.now);
   });
@@ -378,6 +379,33 @@ describe('one claim for each DAG and episode', () => {
     s.surveyed();
     expect(s.history('incident.reopened')).toEqual(['a reopened (airflow)']);
     expect(s.acts()).toEqual(['pause b']);
+  });
+
+  test('a hold that is still there when the cause comes back is not made twice', () => {
+    const s = new Scenario(['a>b']).contained('a');
+    s.sees({ runs: [run('a', 'r1', { state: 'success', startDate: START })] });
+    s.later(1_000).fails('a', 'r2');
+    expect(s.incident().status).toBe('open');
+    s.surveyed();
+    expect(s.state.holds.map((h) => h.state)).toEqual(['held']);
+    expect(s.acts()).toEqual([]);
+  });
+
+  test('claimed anew behind another place of the audit log: only the marks since then are ours', () => {
+    const s = new Scenario(['a>b']).contained('a');
+    s.sees({ runs: [run('a', 'r1', { state: 'success', startDate: START })] });
+    s.releasePlanned().unpaused();
+    s.later(1_000).fails('a', 'r2');
+    s.surveyed({ auditCursor: 9 });
+    expect(s.ownership('b')).toMatchObject({ auditCursor: 9, ops: [s.open('pause_dag')[0]?.op] });
+  });
+
+  test('a pause of others of which nothing is known now is asked for like any other', () => {
+    const s = new Scenario(['a>c', 'b>c'], { dags: [dag('c', { paused: true })] }).contained('a');
+    (s.world as { dag: unknown }).dag = () => null;
+    s.fails('b');
+    s.surveyed({ dags: [] });
+    expect(s.acts()).toEqual(['pause c']);
   });
 
   test('paused by somebody else since: counted, and theirs', () => {

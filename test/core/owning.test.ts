@@ -127,6 +127,44 @@ describe('letting go', () => {
   });
 });
 
+describe('an incident of shadow mode beside an armed one, after a change of mode', () => {
+  function both(): Scenario {
+    const s = new Scenario(['a>b', 'z>b']).contained('a');
+    s.fails('z');
+    s.state = { ...s.state, incidents: s.state.incidents.map((i) => (i.id === 'inc-2' ? { ...i, mode: 'shadow' as const } : i)) };
+    return s.surveyed();
+  }
+  test('does not keep the DAG paused, and its end does not touch it', () => {
+    const s = both();
+    expect([s.holds(0), s.holds(1)]).toEqual([{ b: 'held' }, { b: 'intended' }]);
+    s.sees({ runs: [well('a')] });
+    s.releasePlanned();
+    expect(s.acts()).toEqual(['unpause b']);
+    s.unpaused();
+    expect(s.acts(), 'nor does it ask for a pause of its own').toEqual([]);
+    s.person(ann, { kind: 'dismiss', incidentId: 'inc-2', comment: 'a drill' });
+    expect(s.holds(1)).toEqual({ b: 'released' });
+    expect(s.history('hold.released')).toEqual(['b released (firedamper)', 'b dismissed (firedamper)']);
+    expect(s.acts()).toEqual([]);
+  });
+
+  test('ends for itself, while the armed one holds on', () => {
+    const s = both();
+    s.person(ann, { kind: 'dismiss', incidentId: 'inc-2', comment: 'a drill' });
+    expect(s.history('hold.released')).toEqual(['b dismissed (firedamper)']);
+    expect(s.holds(0)).toEqual({ b: 'held' });
+  });
+
+  test('is not told as held when the other one’s pause is read back', () => {
+    const s = new Scenario(['a>b', 'z>b']);
+    s.fails('a');
+    s.fails('z');
+    s.state = { ...s.state, incidents: s.state.incidents.map((i) => (i.id === 'inc-2' ? { ...i, mode: 'shadow' as const } : i)) };
+    s.surveyed().paused();
+    expect([s.holds(0), s.holds(1)]).toEqual([{ b: 'held' }, { b: 'intended' }]);
+  });
+});
+
 describe('what the unpause found', () => {
   test.each<[UnpauseFound, string, string, string]>([
     [{ was: 'unpaused_by_us' }, 'released', 'none', 'hold.released b released (firedamper)'],

@@ -68,11 +68,61 @@ describe('the run that it looked at has ended well', () => {
     s.when({ type: 'lineage_changed', airflow: 'prod' });
     s.surveyed({ run: well('r1', { startDate: RERUN }) });
     expect(s.repair().state).toBe('running');
-    expect(s.incident().status).toBe('repairing');
+    expect(s.incident()).toMatchObject({ status: 'repairing', runs: [{ state: 'failing' }] });
+    expect(s.history('run.')).toEqual([]);
     s.sees({ runs: [well('r1', { startDate: RERUN })] });
     expect(s.repair().state).toBe('succeeded');
     s.releasePlanned([missed('b')]);
     expect(s.acts()).toEqual(['unpause b']);
+  });
+
+  test('and nothing is left to repair: the repair that runs ends by its own steps', () => {
+    const steps = [clearStep('a', 'r1')];
+    const s = new Scenario(['a>b']).contained('a');
+    s.person(rita, { kind: 'fixed', incidentId: 'inc-1', comment: null });
+    s.planned({ steps });
+    s.person(ann, { kind: 'approve', repairId: 'rep-1', digest: s.repair().digest ?? '', comment: null });
+    s.planned({ steps }).sent();
+    s.sees({ goneRuns: [{ dagId: 'a', runId: 'r1' }] });
+    s.fails('a', 'r2');
+    s.surveyed({ run: well('r2') });
+    expect(s.incident()).toMatchObject({
+      status: 'repairing',
+      releasing: false,
+      runs: [{ state: 'gone' }, { state: 'succeeded' }],
+    });
+    expect(s.repair().state).toBe('running');
+  });
+
+  test('and others healed before: the whole is healed, which a person has to confirm where the policy says so', () => {
+    const s = new Scenario(['a>b'], { policy: { verify: { requirePerson: true } } }).contained('a', 'r1');
+    s.fails('a', 'r2');
+    s.sees({ runs: [well('r1', { startDate: RERUN })] });
+    s.surveyed({ run: well('r2') });
+    expect(s.incident()).toMatchObject({ status: 'verifying', statusReason: { code: 'waiting_for_person' } });
+    expect(s.history('incident.verifying')).toEqual(['a healed_outside (firedamper)']);
+  });
+
+  test('declared without a run, its readers are looked for as before, also when something of its fallout failed', () => {
+    const s = new Scenario(['a~e']);
+    const title = 'the totals are wrong';
+    s.person(rita, {
+      kind: 'declare',
+      airflow: 'prod',
+      dagId: 'a',
+      runId: null,
+      title,
+      severity: null,
+      incidentType: null,
+      comment: null,
+    });
+    s.surveyed().paused();
+    s.fails('e', 'waiting', { taskId: 'wait' });
+    expect(s.incident().runs).toMatchObject([{ dagId: 'e', role: 'fallout' }]);
+    s.learns('a>late');
+    s.when({ type: 'lineage_changed', airflow: 'prod' });
+    s.surveyed();
+    expect(s.holds()).toEqual({ e: 'held', late: 'intended' });
   });
 
   test('the cause is whole again and only its fallout is not: nobody more is held for it', () => {
