@@ -68,6 +68,8 @@ export const createLineage = (parts: LineageParts): (() => Promise<Lineage>) => 
       ...drawnEdges(context, drawn, rendered),
       ...scannedEdges(context, scanned, rendered),
     ]);
+    // Answers come in any order; what people read of the same facts must not.
+    gaps.sort((a, b) => (`${a.source} ${a.why}` < `${b.source} ${b.why}` ? -1 : 1));
     return { airflow: parts.airflow, edges, gaps, seenAt: new Date(parts.now()).toISOString() };
   };
 };

@@ -90,9 +90,9 @@ test('a connection that is cut after a POST was sent leaves the outcome unknown;
   client.close();
 });
 
-test('GETs and the pausing PATCH are tried three times, a list of the poll twice', async () => {
+test('GETs, lists that containment reads, and the pausing PATCH are tried three times, a list of the poll twice', async () => {
   airflow3();
-  const count = { get: 0, patch: 0, poll: 0 };
+  const count = { get: 0, patch: 0, list: 0, poll: 0 };
   const failing = (what: keyof typeof count) => () => {
     count[what] += 1;
     return [502, '<h1>Bad Gateway</h1>', { 'Content-Type': 'text/html' }] as const;
@@ -100,12 +100,14 @@ test('GETs and the pausing PATCH are tried three times, a list of the poll twice
   const scope = nock(host).persist();
   scope.get('/api/v2/dags/A').reply(failing('get'));
   scope.patch('/api/v2/dags/A').query(true).reply(failing('patch'));
-  scope.get('/api/v2/dags').query(true).reply(failing('poll'));
+  scope.get('/api/v2/dags').query(true).reply(failing('list'));
+  scope.get('/api/v2/dags/~/dagRuns').query(true).reply(failing('poll'));
   const client = tokenClient();
   await expect(client.getDag('A')).rejects.toMatchObject({ status: 502 });
   await expect(client.setPaused('A', true, 'op')).rejects.toMatchObject({ status: 502, outcome: 'unknown' });
   await expect(client.listDags()).rejects.toMatchObject({ status: 502 });
-  expect(count).toEqual({ get: 3, patch: 3, poll: 2 });
+  await expect(client.listFailedRuns(new Date(0).toISOString())).rejects.toMatchObject({ status: 502 });
+  expect(count).toEqual({ get: 3, patch: 3, list: 3, poll: 2 });
   client.close();
 });
 

@@ -93,8 +93,8 @@ test('2.x by Basic: task by task, and nothing is invented before a run', async (
   const before = await fresh().getLineage();
   expect(said(before.edges)).toEqual(['A -asset/x://a1-> B by make waits false']);
   expect(before.gaps.map((gap) => gap.why)).toEqual([
-    'which DAG A.call starts is not known before it has run',
     'which DAG A.any starts is not known before it has run',
+    'which DAG A.call starts is not known before it has run',
     'which DAG E.wait_a waits for is not known before it has run',
   ]);
   await ran(fake);
