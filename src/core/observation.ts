@@ -3,7 +3,7 @@
  * over; steps of a repair; released DAGs that have run.
  */
 import { requestSurvey } from './containment.ts';
-import { type Draft, msBetween } from './draft.ts';
+import { type Draft, latest, msBetween } from './draft.ts';
 import type { Observation } from './events.ts';
 import type { RunFacts } from './facts.ts';
 import type { Incident, IncidentRun } from './incident.ts';
@@ -14,7 +14,7 @@ import { observeReleased } from './release.ts';
 import { observeSteps } from './repair.ts';
 import { activeRepair, rerunByUs } from './status.ts';
 import { AIRFLOW } from './timeline.ts';
-import { allWhole, verify } from './verification.ts';
+import { allWhole, isWhole, verify } from './verification.ts';
 
 export function observe(draft: Draft, airflow: string, seen: Observation): void {
   for (const p of seen.paused) observePause(draft, { airflow, dagId: p.dagId }, p.paused, p.who);
@@ -92,9 +92,11 @@ function moving(draft: Draft, incident: Incident, r: IncidentRun, run: RunFacts,
 /** Everything that had failed is whole again without a repair of ours: verified and released by the same path. */
 function settleHealing(draft: Draft, incident: Incident, seen: Observation): void {
   if (activeRepair(draft, incident.id)?.state === 'running' || incident.status === 'verifying') return;
-  const later = laterSuccess(draft, incident, seen);
+  const sick = (r: IncidentRun) => r.role === 'cause' && !isWhole(r);
+  // Once: fallout that is left, or a declared incident without a run, would have it told at each look.
+  const later = incident.runs.some(sick) ? laterSuccess(draft, incident, seen) : undefined;
   if (later) {
-    const runs = incident.runs.map((r) => (r.role === 'cause' ? { ...r, state: 'healed' as const } : r));
+    const runs = incident.runs.map((r) => (sick(r) ? { ...r, state: 'healed' as const } : r));
     draft.patchIncident(incident.id, { runs });
     draft.tell(incident.id, 'run.healed', `${later.dagId} ${later.runId}`, reason('later_run_heals'), AIRFLOW);
   }
@@ -108,11 +110,7 @@ const HEALS_TAG = 'firedamper:latest-heals';
 function laterSuccess(draft: Draft, incident: Incident, seen: Observation): RunFacts | undefined {
   const tags = draft.context.world.dag(incident.airflow, incident.dagId)?.tags ?? [];
   if (!draft.policy.repair.latestHeals && !tags.includes(HEALS_TAG)) return undefined;
-  const lastFailure =
-    incident.runs
-      .map((r) => r.failedAt)
-      .sort()
-      .at(-1) ?? incident.timestamps.failedAt;
+  const lastFailure = incident.runs.map((r) => r.failedAt).reduce(latest);
   return seen.runs.find(
     (r) => r.dagId === incident.dagId && r.state === 'success' && r.startDate !== null && msBetween(lastFailure, r.startDate) > 0,
   );

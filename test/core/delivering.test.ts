@@ -367,6 +367,14 @@ describe('not given', () => {
     expect(s.incident().status).toBe('resolved');
   });
 
+  test('to one, and to the others all the same', () => {
+    const s = released([missed('b', { missedAssets: [EVENT] }), missed('c', { missedAssets: [missedAsset(X)] })], ['a>b', 'a>c']);
+    const [first] = s.open('deliver');
+    s.when({ type: 'outcome', intentId: first?.id ?? '', outcome: { result: 'failed', error: '403', retry: false } });
+    expect([delivery(s, 'b')?.state, delivery(s, 'c')?.state]).toEqual(['done', 'sent']);
+    expect(s.incident().status).toBe('monitoring');
+  });
+
   test('an answer about an incident that is gone changes nothing', () => {
     for (const end of ['done', 'refused'] as const) {
       const s = released([missed('b', { missedAssets: [EVENT] })]);

@@ -243,5 +243,28 @@ describe('a later run', () => {
     s.sees({ runs: [later()] });
     expect(states(s)).toEqual(['healed', 'healed', 'failing']);
     expect(s.incident().releasing).toBe(false);
+    s.sees({ runs: [later()] });
+    expect(s.reasons('run.healed'), 'told once, however often it is looked at').toEqual(['later_run_heals']);
+    s.sees({ runs: [run('e', 'w', { state: 'success', startDate: RERUN })] });
+    expect(s.history('incident.verified')).toEqual(['a healed_outside (firedamper)']);
+  });
+
+  test('says nothing of an incident that was declared without a run', () => {
+    const s = new Scenario(['a>b'], { policy: { repair: { latestHeals: true } } });
+    const title = 'the totals are wrong';
+    s.person(rita, {
+      kind: 'declare',
+      airflow: 'prod',
+      dagId: 'a',
+      runId: null,
+      title,
+      severity: null,
+      incidentType: null,
+      comment: null,
+    });
+    s.surveyed().paused();
+    s.sees({ runs: [later()] });
+    expect(s.history('run.')).toEqual([]);
+    expect(s.incident().status).toBe('contained');
   });
 });
