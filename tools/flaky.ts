@@ -48,12 +48,15 @@ async function once(folder: string, n: number): Promise<Ends> {
   return endsOf(report);
 }
 
+/** Names made from hostile input are long. */
+const short = (test: string): string => (test.length > 200 ? `${test.slice(0, 200)}…` : test);
+
 const differing = new Map<string, Set<string>>();
 function compare(first: Ends, now: Ends, n: number): void {
   for (const test of new Set([...first.keys(), ...now.keys()])) {
     const [before, after] = [first.get(test) ?? 'not run', now.get(test) ?? 'not run'];
     if (before === after) continue;
-    console.log(`run ${n}: ${test}: ${after} (in run 1: ${before})`);
+    console.log(`run ${n}: ${short(test)}: ${after} (in run 1: ${before})`);
     differing.set(test, (differing.get(test) ?? new Set([before])).add(after));
   }
 }
@@ -62,7 +65,7 @@ const folder = await mkdtemp(join(tmpdir(), 'firedamper-flaky-'));
 try {
   const first = await once(folder, 1);
   const red = [...first].filter(([, end]) => end !== 'passed');
-  for (const [test, end] of red) console.log(`run 1: ${test}: ${end}`);
+  for (const [test, end] of red) console.log(`run 1: ${short(test)}: ${end}`);
   console.log(`run 1: ${first.size} tests, ${red.length} of them not passed`);
   for (let n = 2; n <= runs; n++) {
     compare(first, await once(folder, n), n);
