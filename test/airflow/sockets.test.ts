@@ -94,10 +94,14 @@ test('a dry run whose answer was lost has changed nothing', async () => {
 test('a stalled poll does not delay a pause', async () => {
   const { fake, client } = await fakeAndClient({ generation: 3 }, 1_500);
   fake.inject({ method: 'GET', path: /dagRuns$/, fault: { kind: 'stall_before' } });
-  const polls = Array.from({ length: 20 }, () => refusalOf(client.listFailedRuns('2026-11-01T00:00:00.000Z')));
-  const before = performance.now();
+  let over = 0;
+  const polls = Array.from({ length: 20 }, () =>
+    refusalOf(client.listFailedRuns('2026-11-01T00:00:00.000Z')).finally(() => {
+      over += 1;
+    }),
+  );
   await Promise.all(Array.from({ length: 8 }, () => client.setPaused('A', true, 'op')));
-  expect(performance.now() - before).toBeLessThan(500);
+  expect(over, 'polls that have ended before the pauses').toBe(0);
   client.close();
   await Promise.all(polls);
 });
@@ -110,7 +114,6 @@ test('a black hole: the time limit covers connecting, too', async () => {
     timeoutMs: 150,
     maxSockets: 1,
   });
-  const before = performance.now();
   // One socket: the second call times out while it still waits for its turn, so nothing of it was sent.
   const [first, second] = await Promise.all([
     refusalOf(http.send({ method: 'GET', path: '/a' })),
@@ -118,7 +121,6 @@ test('a black hole: the time limit covers connecting, too', async () => {
   ]);
   expect(first).toMatchObject({ reason: 'timeout', sent: true });
   expect(second).toMatchObject({ reason: 'timeout', sent: false });
-  expect(performance.now() - before).toBeLessThan(1_000);
   http.close();
 });
 
