@@ -141,7 +141,9 @@ function applyCaps(draft: Draft, incident: Incident, wanted: readonly Reached[])
 function hold(draft: Draft, incident: Incident, dag: Reached, facts: DagFacts | null, cursor: number | null): void {
   // Once per episode: what a person took over or let go is not claimed again for the same cause.
   const episode = incident.timestamps.reopenedAt ?? incident.timestamps.openedAt;
-  if (draft.holdsOf(incident.id).some((h) => dagKey(h) === dagKey(dag) && (h.releasedAt === null || h.since >= episode))) return;
+  // A hold that is being let go belongs to the episode before: what failed again must be held again.
+  const claimed = (h: Hold) => (h.releasedAt === null && h.state !== 'release_intended') || h.since >= episode;
+  if (draft.holdsOf(incident.id).some((h) => dagKey(h) === dagKey(dag) && claimed(h))) return;
   const path = describePath(dag.edges);
   const shadow = incident.mode === 'shadow';
   const row: Hold = {

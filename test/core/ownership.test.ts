@@ -153,3 +153,18 @@ it('let go while its pause was on the way, and a person was there meanwhile: the
   expect(s.holds()).toEqual({ b: 'ceded' });
   expect(s.told()).toContain('attention');
 });
+
+it('the cause fails again while its readers are being let go: they are held again', () => {
+  const s = new Scenario(['a>b']);
+  s.contained('a');
+  s.person({ name: 'ann', role: 'approver' }, { kind: 'release', incidentId: s.incident().id, comment: 'go' });
+  s.releasePlanned();
+  expect(s.acts()).toEqual(['unpause b']);
+  s.later(1_000);
+  s.fails('a', 'r2', { runStart: s.now });
+  s.surveyed();
+  s.unpaused();
+  expect(s.acts()).toEqual(['pause b']);
+  s.paused();
+  expect(s.state.holds.map((h) => h.state)).toEqual(['released', 'held']);
+});

@@ -78,6 +78,8 @@ function missedOnce({ truth, airflow }: Courtroom): void {
       const { to } = held;
       // Let go by name, by a person: they have their reasons, and what comes after the plan of the release is theirs.
       if (held.end !== 'us' || to === null || s.forcedAt >= held.from) return;
+      // Let go before the service knew that its pause had arrived: nothing was planned for it..
+      if (s.heldAt < held.from) return;
       const missed = world.events.filter(
         (e) => e.uri === schedule.assets && e.at > held.from && e.at < to && !e.created.some((c) => c.dagId === dagId),
       );

@@ -53,6 +53,8 @@ export interface SwitchTruth {
   auditReadSeq: number;
   /** Place at which the attempt to pause that is under way was claimed. */
   attemptSeq: number;
+  /** When a hold on it was last known to hold. */
+  heldAt: number;
   /** Times when we held it: from our pause to the end of it. */
   intervals: { from: number; to: number | null; end: 'us' | 'others' | null }[];
 }
@@ -110,6 +112,7 @@ export class Truth {
         touches: [],
         forcedSeq: 0,
         forcedAt: 0,
+        heldAt: 0,
         auditReadSeq: 0,
         attemptSeq: 0,
       },
@@ -141,6 +144,7 @@ export class Truth {
     for (const h of d.holds) {
       if (!this.holdSeenAt.has(h.id)) this.holdSeenAt.set(h.id, at);
       this.holds.set(h.id, h);
+      if (h.state === 'held') this.switchOf(h.dagId).heldAt = at;
     }
     for (const o of d.ownerships) this.ownerships.set(o.dagId, o);
     for (const r of d.repairs) this.repairs.set(r.id, r);
