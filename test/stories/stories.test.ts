@@ -77,8 +77,12 @@ async function happens(fake: FakeAirflow, service: Service, h: Happening): Promi
       `hold ${h.hold} ${h.is}`,
       async () => (await service.get(`/v1/holds?dag_id=${h.hold}`)).holds[0]?.state === h.is,
     );
-  else if (h.person === 'clears') fake.person().clear(h.dag, h.run ?? '');
-  else fake.person()[h.person === 'pauses' ? 'pause' : 'unpause'](h.dag);
+  else if (h.person === 'clears') {
+    // A person clears what they see as failed; cleared before the poll has seen it as such, it is another story.
+    const ended = (x: Json) => x.kind === 'run_failed' && x.run_id === h.run;
+    await service.until('the end of the run is heard', async () => (await service.incident(h.dag)).signals.some(ended));
+    fake.person().clear(h.dag, h.run ?? '');
+  } else fake.person()[h.person === 'pauses' ? 'pause' : 'unpause'](h.dag);
 }
 
 const payload = (dag_id: string, run_id: string, task_id: string) => ({
