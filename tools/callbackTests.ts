@@ -26,4 +26,4 @@ const tool = (name: string, ...args: string[]) => run(join(venv, 'bin', name), a
 tool('ruff', 'check', '.');
 tool('ruff', 'format', '--check', '.');
 tool('mypy');
-tool('pytest', '-q');
+tool('pytest');
