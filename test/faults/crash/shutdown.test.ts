@@ -90,7 +90,7 @@ describe('R18: SIGTERM under load', () => {
       {
         file: 'http/callbacks.ts',
         from: 'const answer = await deps.accept({',
-        to: 'const answer = { id: webhookId, duplicate: false };\n  void pause(300).then(() => deps.accept({',
+        to: 'const answer = { id: webhookId, duplicate: false };\n  void pause(5_000, undefined, { ref: false }).then(() => deps.accept({',
       },
       {
         file: 'http/callbacks.ts',
