@@ -70,8 +70,8 @@ export function perLane(
 /** Until a breaker has seen enough it lets calls through: at most so many in each lane, once. */
 const FIRST = 20;
 
-/** Lanes that asked more often than once in five seconds, by and large. */
-export const tooOften = (counts: Partial<Record<LaneOf, number>>, downMs: number): string[] =>
+/** Lanes that asked more often than once in `everyMs`, by and large. */
+export const tooOften = (counts: Partial<Record<LaneOf, number>>, downMs: number, everyMs = 5_000): string[] =>
   Object.entries(counts)
-    .filter(([, count]) => count > downMs / 5_000 + FIRST)
+    .filter(([, count]) => count > downMs / everyMs + FIRST)
     .map(([lane, count]) => `${lane}: ${count} requests in ${Math.round(downMs / 1_000)} s`);
