@@ -41,20 +41,22 @@ test('a Firedamper that is down, hangs, fails, or stands behind a full disk chan
   }
   await stage.door.turn('down');
   asEver(await manyBeside(stage.airflow, 'many', MANY));
+  // A task and its run for each mood, and the mapped tasks with their run. The scheduler tells of a run after it has ended.
+  const waited = MOODS.length * 2 + MANY + 1;
+  const waiting = { show: async () => ({ waiting: stage.waiting(), waited }) };
+  await until('what was told so far is on the disk', async () => stage.waiting() === waited, waiting);
 
   const free = stage.fillDisk();
   try {
     asEver(await failBeside(stage.airflow, 'diskfull', 1));
+    await until('the scheduler has lost its event too', async () => stage.lost().some((line) => line.includes('run_failed')), {
+      show: async () => stage.lost(),
+    });
     expect(stage.waiting(), 'a full disk keeps nothing').toBe(0);
   } finally {
     free();
   }
-  // A task and its run for each mood, and the mapped tasks with their run.
-  const waited = MOODS.length * 2 + MANY + 1;
-  // The scheduler's own event of the last run may still be on its way to the disk.
-  await until('nothing that waited is lost', async () => stage.waiting() === waited, {
-    show: async () => ({ waiting: stage.waiting(), waited }),
-  });
+  expect(stage.waiting(), 'what waited waits on').toBe(waited);
 
   await stage.door.turn('pass');
   asEver(await failBeside(stage.airflow, 'again', 1));

@@ -32,6 +32,8 @@ export interface Stage {
   fillDisk(): () => void;
   /** `firedamper-spool flush`, as an operator would; answers what it printed. */
   flush(): Promise<string>;
+  /** Lines of Airflow's logs with which the package says that an event was lost, because neither Firedamper nor the disk took it. */
+  lost(): readonly string[];
   /** Lines of Airflow's logs that show an exception of the package, or a listener that Airflow had to catch. */
   exceptions(): readonly string[];
   /** The store against all failures there were, but those of the given runs. */
@@ -129,7 +131,8 @@ function tools(lab: PackageLab, door: Door, spool: string) {
         .join('')
         .trim();
     },
-    exceptions: () => exceptionsIn([join(lab.airflow.home, 'logs'), lab.airflow.logs]),
+    lost: () => linesIn(logsOf(lab), LOST),
+    exceptions: () => linesIn(logsOf(lab), CAUGHT),
     kept: (but: RegExp) => {
       const wanted = new Set([...failuresOf(lab)].filter((name) => !but.test(name)));
       return { ...keptIn(join(lab.dir, 'services', 'store', 'firedamper.db'), wanted), wanted: wanted.size };
@@ -179,14 +182,18 @@ function unmount(spool: string): void {
 const CAUGHT =
   /firedamper_airflow\/\w+\.py"?, (?:line|"lineno)|error calling listener|PluginValidationError|Failed to (?:import|load) plugin|Error when executing .*callback/i;
 
-function exceptionsIn(folders: readonly string[]): string[] {
+const LOST = /firedamper: \w+ was lost: .*the spool takes nothing/;
+
+const logsOf = (lab: PackageLab) => [join(lab.airflow.home, 'logs'), lab.airflow.logs];
+
+function linesIn(folders: readonly string[], sought: RegExp): string[] {
   return folders.filter(existsSync).flatMap((folder) =>
     readdirSync(folder, { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile())
       .flatMap((entry) =>
         readFileSync(join(entry.parentPath, entry.name), 'utf8')
           .split('\n')
-          .filter((line) => CAUGHT.test(line)),
+          .filter((line) => sought.test(line)),
       ),
   );
 }
