@@ -154,7 +154,7 @@ const callsFor = (
   const open = createWire(parts, null, found.generation === 3 ? '' : '/api/v1');
   return found.generation === 3
     ? createV2({ ...setting, wire: typed(plain) }, open)
-    : createV1({ ...setting, wire: typed(plain) }, open, opensPages(auth) ? webPages(parts.http, auth, now) : null);
+    : createV1({ ...setting, wire: typed(plain) }, open, opensPages(auth) ? webPages(parts, auth) : null);
 };
 
 const opensPages = (auth: Authenticator): auth is SessionAuthenticator => 'pageHeaders' in auth;

@@ -139,6 +139,26 @@ test.each([
   expect(said(lineage.edges).map((line) => line.replace(/ by .*/, ''))).toEqual(kept);
 });
 
+test.each([
+  [3, '/ui/dependencies'],
+  [2, '/dag-dependencies'],
+] as const)('generation %i, %s fails once: asked again, and no DAG is asked instead', async (generation, path) => {
+  const { fake, fresh } = await story({ generation });
+  await ran(fake);
+  const client = fresh();
+  await client.getLineage();
+  const before = fake.requests.length;
+  fake.inject({
+    path: new RegExp(`${path}$`),
+    times: 1,
+    fault: { kind: 'answer', answer: { status: 502, html: '<h1>Bad Gateway</h1>' } },
+  });
+  expect((await client.getLineage()).gaps).toEqual([]);
+  const asked = fake.requests.slice(before).map((one) => one.path);
+  expect(asked.filter((one) => one.endsWith(path))).toHaveLength(2);
+  expect(asked.filter((one) => one.endsWith('/tasks'))).toEqual([]);
+});
+
 test.each([2, 3] as const)('generation %i: a DAG that is gone is nobody to hold', async (generation) => {
   const { fake, fresh } = await story({ generation });
   fake.dag('A', { tasks: { call: { triggers: { dagId: 'gone' } } } });

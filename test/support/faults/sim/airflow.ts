@@ -156,7 +156,7 @@ export class SimAirflow {
     if (version === null) throw new Error(`no version: ${this.version}`);
     const setting = { airflow: id, version, now: this.#time.serviceNow };
     const session = { ...auth, mode: 'session', pageHeaders: async () => ({ cookie: 'session=x' }) } as const;
-    const pages = webPages(http, session, this.#time.serviceNow);
+    const pages = webPages(parts, session);
     const calls =
       this.generation === 3
         ? createV2({ ...setting, wire: typed(wire) }, open)
