@@ -8,7 +8,7 @@ import type { DagRef, Instant } from './facts.ts';
 import type { Hold, Ownership } from './hold.ts';
 import type { Incident } from './incident.ts';
 import type { Intent, IntentAct } from './intent.ts';
-import { isHolding } from './lifecycle.ts';
+import { isHolding, isUnderWay } from './lifecycle.ts';
 import type { Repair } from './plan.ts';
 import type { NotifyEvent, Policy } from './policy.ts';
 import type { Reason } from './reason.ts';
@@ -67,6 +67,15 @@ export interface Decision {
 }
 
 export const dagKey = (d: DagRef): string => `${d.airflow}/${d.dagId}`;
+export const sameDag = (a: DagRef, b: DagRef): boolean => a.dagId === b.dagId && a.airflow === b.airflow;
+/** Whether a hold wants its DAG paused. One of shadow mode wants nothing: after a change of mode both stand side by side. */
+const wantsPause = (h: Hold, incident: Incident | undefined): boolean => isHolding(h.state) && incident?.mode !== 'shadow';
+/** Holds, of whatever incident, that want this DAG paused. */
+export const holdsWanting = (state: Pick<State, 'holds' | 'incidents'>, dag: DagRef): Hold[] =>
+  state.holds.filter((h) => {
+    const incident = state.incidents.find((i) => i.id === h.incidentId);
+    return sameDag(h, dag) && wantsPause(h, incident);
+  });
 export const addMs = (t: Instant, ms: number): Instant => new Date(Date.parse(t) + ms).toISOString();
 export const latest = (a: Instant, b: Instant): Instant => (a < b ? b : a);
 export const msBetween = (from: Instant, to: Instant): number => Date.parse(to) - Date.parse(from);
@@ -173,10 +182,8 @@ export class Draft {
   holdsOf(incidentId: string): Hold[] {
     return this.#holds.all().filter((h) => h.incidentId === incidentId);
   }
-  /** Holds, of whatever incident, that still want this DAG paused. One of shadow mode wants nothing: after a change of mode both stand side by side. */
   holdingOn(dag: DagRef): Hold[] {
-    const wants = (h: Hold) => isHolding(h.state) && this.#incidents.get(h.incidentId)?.mode !== 'shadow';
-    return this.#holds.all().filter((h) => dagKey(h) === dagKey(dag) && wants(h));
+    return this.#holds.all().filter((h) => sameDag(h, dag) && wantsPause(h, this.#incidents.get(h.incidentId)));
   }
   putHold(hold: Hold): Hold {
     return this.#holds.put(hold);
@@ -239,9 +246,7 @@ export class Draft {
   }
   /** True while an intent of this kind for this subject is not over. */
   pending(match: (act: IntentAct) => boolean): boolean {
-    return this.#intents
-      .all()
-      .some((i) => (i.state === 'planned' || i.state === 'sending' || i.state === 'unknown') && match(i.act));
+    return this.#intents.all().some((i) => isUnderWay(i.state) && match(i.act));
   }
 
   hear(signal: HeardSignal): void {

@@ -2,7 +2,7 @@
  * The gate: a DAG that must not be paused asks, at the start of its run, whether what it reads is right. The same facts as containment, asked the other
  * way round.
  */
-import type { State } from './draft.ts';
+import { type State, sameDag } from './draft.ts';
 import type { World } from './events.ts';
 import type { DagRef } from './facts.ts';
 import type { Incident, Spared } from './incident.ts';
@@ -33,16 +33,14 @@ export function gate(state: Pick<State, 'incidents' | 'holds'>, world: World, da
   return { decision: covering.some((c) => c.incident.mode === 'armed') ? 'wait' : 'pass', covering };
 }
 
-const isDag = (d: DagRef, e: DagRef): boolean => d.airflow === e.airflow && d.dagId === e.dagId;
-
 /** A hold that a person released or took over is a person's word that this DAG may run. */
 function covers(state: Pick<State, 'holds'>, world: World, incident: Incident, dag: DagRef): Covering | null {
-  const hold = state.holds.filter((h) => h.incidentId === incident.id && isDag(h, dag)).at(-1);
+  const hold = state.holds.filter((h) => h.incidentId === incident.id && sameDag(h, dag)).at(-1);
   if (hold) return hold.releasedAt === null && hold.state !== 'ceded' ? { incident, path: hold.path } : null;
-  const spared: Spared | undefined = incident.spared.find((d) => isDag(d, dag));
+  const spared: Spared | undefined = incident.spared.find((d) => sameDag(d, dag));
   if (spared) return STILL_BAD.has(spared.reason.code) ? { incident, path: spared.path } : null;
   // Heard a moment ago: who is affected is being looked up. Until then the whole DAG counts as failed, the safe side is to wait.
   if (!incident.surveyPending || blocksRepair(world.edges(), incident, dag)) return null;
-  const reached = walk(world.edges(), incident, null).reached.find((d) => isDag(d, dag));
+  const reached = walk(world.edges(), incident, null).reached.find((d) => sameDag(d, dag));
   return reached ? { incident, path: describePath(reached.edges) } : null;
 }

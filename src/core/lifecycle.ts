@@ -3,6 +3,7 @@
  * throws and changes nothing. The diagram in the README is drawn from these tables.
  */
 import { internal } from '../errors.ts';
+import type { IntentState } from './intent.ts';
 
 export const INCIDENT_STATUS = {
   // Holds that cannot be made yet (Airflow is away, say) do not keep an approved repair from starting.
@@ -55,6 +56,9 @@ export const isActiveRepair = (state: RepairState): boolean =>
   state === 'planning' || state === 'proposed' || state === 'approved' || state === 'running';
 /** A hold that still asks for its DAG to stay paused. */
 export const isHolding = (state: HoldState): boolean => state === 'intended' || state === 'held' || state === 'foreign';
+
+/** An intent whose outcome is still to come. */
+export const isUnderWay = (state: IntentState): boolean => state === 'planned' || state === 'sending' || state === 'unknown';
 
 /** Checks one step against its table. Staying where one is, is always allowed. */
 export function step<S extends string>(table: Record<S, readonly string[]>, what: string, from: S, to: S): S {

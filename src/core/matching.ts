@@ -56,32 +56,28 @@ function judge(draft: Draft, signal: Signal): Verdict {
 }
 
 const RANK: readonly Severity[] = ['P0', 'P1', 'P2', 'P3'];
+const isGraver = (a: Severity, b: Severity): boolean => RANK.indexOf(a) < RANK.indexOf(b);
 
 /**
  * The author's severity and type replace the policy's guess, and a graver word an author's earlier one; a person's word stands. Bad data reported
  * once is never taken back by a later word.
  */
 function heed(draft: Draft, incident: Incident, s: Signal): void {
-  const { severity, incidentType } = s.said;
-  const changes: string[] = [];
-  const graver = severity !== null && RANK.indexOf(severity) < RANK.indexOf(incident.severity);
-  const heard =
-    severity !== null && (graver || incident.ruledBy === 'policy') && incident.ruledBy !== 'person'
-      ? severity
-      : incident.severity;
-  const typed =
-    incidentType !== null && incident.ruledBy !== 'person' && incident.type === 'pipeline_failure' ? incidentType : incident.type;
-  if (heard !== incident.severity) changes.push(`severity ${incident.severity} -> ${heard}`);
-  if (typed !== incident.type) changes.push(`type ${incident.type} -> ${typed}`);
   tellNote(draft, incident.id, s);
-  if (severity !== null && incident.ruledBy === 'policy') {
-    draft.patchIncident(incident.id, {
-      ruledBy: 'author',
-      rule: `${typed}; ${severity} because the author of ${s.dagId} says so`,
-    });
+  if (incident.ruledBy === 'person') return;
+  const { severity, incidentType } = s.said;
+  const type = incidentType !== null && incident.type === 'pipeline_failure' ? incidentType : incident.type;
+  const ruled = severity !== null && (incident.ruledBy === 'policy' || isGraver(severity, incident.severity)) ? severity : null;
+  if (type !== incident.type) draft.patchIncident(incident.id, { type });
+  if (ruled !== null) {
+    const rule = `${type}; ${ruled} because the author of ${s.dagId} says so`;
+    draft.patchIncident(incident.id, { severity: ruled, ruledBy: 'author', rule });
   }
+  const changes = [
+    ...(ruled === null || ruled === incident.severity ? [] : [`severity ${incident.severity} -> ${ruled}`]),
+    ...(type === incident.type ? [] : [`type ${incident.type} -> ${type}`]),
+  ];
   if (changes.length === 0) return;
-  draft.patchIncident(incident.id, { severity: heard, type: typed });
   draft.tell(incident.id, 'incident.edited', s.dagId, reason('author_says', { what: changes.join(', ') }), AIRFLOW);
 }
 

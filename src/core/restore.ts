@@ -9,7 +9,7 @@ import type { Person, PersonAct } from './events.ts';
 import type { DagRef, Instant } from './facts.ts';
 import type { Incident } from './incident.ts';
 import { CHANGES_OUTSIDE, type Intent } from './intent.ts';
-import { isActiveRepair, isOver } from './lifecycle.ts';
+import { isActiveRepair, isOver, isUnderWay } from './lifecycle.ts';
 import { reason } from './reason.ts';
 import { settleRelease } from './release.ts';
 import { setRepair, setStatus } from './status.ts';
@@ -38,7 +38,6 @@ export interface FileSaid {
 /** Numbers that may have been given out after the backup are not given out again: people hold links and tickets with them. */
 const NUMBERS_LEFT_OUT = 1_000;
 
-const isOpen = (i: Intent): boolean => i.state === 'planned' || i.state === 'sending' || i.state === 'unknown';
 const changesAirflow = (i: Intent): boolean => CHANGES_OUTSIDE[i.act.kind] && i.act.kind !== 'send_notice';
 
 /** Once, at the first start on a restored file. */
@@ -56,7 +55,7 @@ export function takeBack(draft: Draft, paused: readonly DagRef[]): void {
     setRepair(draft, r, r.state === 'running' ? 'cancelled' : 'lapsed', why, { steps });
     if (draft.incident(r.incidentId).status === 'repairing') setStatus(draft, r.incidentId, 'contained', why);
   }
-  for (const intent of draft.intents().filter(isOpen)) takeBackIntent(draft, intent);
+  for (const intent of draft.intents().filter((i) => isUnderWay(i.state))) takeBackIntent(draft, intent);
   for (const h of draft.holds().filter((x) => x.state === 'release_intended')) draft.putHold({ ...h, state: 'held' });
   for (const own of draft.ownerships()) {
     if (own.state === 'resume_intended') draft.putOwnership({ ...own, state: 'ours', uncertain: true });
@@ -89,7 +88,7 @@ function dropDeliveries(draft: Draft, incident: Incident): void {
 function whatTheFileSays(draft: Draft, paused: readonly DagRef[]): FileSaid {
   const owned = draft.ownerships().filter((o) => o.state !== 'none');
   const live = draft.incidents().filter((i) => !isOver(i.status));
-  const open = draft.intents().filter((i) => isOpen(i) && changesAirflow(i));
+  const open = draft.intents().filter((i) => isUnderWay(i.state) && changesAirflow(i));
   return {
     paused,
     owned: owned.map(({ airflow, dagId, state }) => ({ airflow, dagId, state })),

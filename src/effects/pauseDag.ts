@@ -1,7 +1,7 @@
 /** Pauses one DAG by its exact id; ours only on read-back. */
+import { holdsWanting, sameDag } from '../core/draft.ts';
 import type { Outcome, PauseFound } from '../core/events.ts';
 import type { Intent } from '../core/intent.ts';
-import { isHolding } from '../core/lifecycle.ts';
 import { isOurs } from './audit.ts';
 import type { EffectDeps } from './deps.ts';
 import { done, failure, isGone } from './outcome.ts';
@@ -35,8 +35,7 @@ export async function pauseDag(deps: EffectDeps, intent: Intent, act: Act, settl
 
 /** Time may have passed between two attempts: a DAG whose holds have all ended must not be paused, not even for a moment. */
 async function stillWanted(deps: EffectDeps, act: Act): Promise<boolean> {
-  const { holds } = await deps.snapshot();
-  return holds.some((h) => h.airflow === act.airflow && h.dagId === act.dagId && isHolding(h.state));
+  return holdsWanting(await deps.snapshot(), act).length > 0;
 }
 
 /**
@@ -46,7 +45,7 @@ async function stillWanted(deps: EffectDeps, act: Act): Promise<boolean> {
 async function settlePause(deps: EffectDeps, act: Act): Promise<PauseFound | null> {
   const client = deps.client(act.airflow);
   const state = await deps.snapshot();
-  const own = state.ownerships.find((o) => o.airflow === act.airflow && o.dagId === act.dagId);
+  const own = state.ownerships.find((o) => sameDag(o, act));
   const dag = await client.getDag(act.dagId);
   if (!dag.paused) {
     const who = await undoneBy(deps, act);
@@ -63,7 +62,7 @@ async function settlePause(deps: EffectDeps, act: Act): Promise<PauseFound | nul
 /** Who touched the switch after our own request stood in the audit log; null: nobody, or it cannot be told, and then the hold comes first. */
 async function undoneBy(deps: EffectDeps, act: Act): Promise<string | null> {
   const client = deps.client(act.airflow);
-  const own = (await deps.snapshot()).ownerships.find((o) => o.airflow === act.airflow && o.dagId === act.dagId);
+  const own = (await deps.snapshot()).ownerships.find((o) => sameDag(o, act));
   if (!own || own.auditCursor === null) return null;
   const audit = await client.auditRows(act.dagId, own.auditCursor);
   if (!audit.readable) return null;

@@ -1,6 +1,6 @@
 /** Reads, just before a release, what each held DAG missed and what its unpause would start. The same facts make the preview that people see. */
 import type { AirflowClient } from '../airflow/client.ts';
-import { addMs, type State } from '../core/draft.ts';
+import { addMs, holdsWanting, type State } from '../core/draft.ts';
 import type { MissedAsset, MissedFacts, Outcome } from '../core/events.ts';
 import type { AssetFacts, DagDetails, DagFacts, Instant, RunFacts } from '../core/facts.ts';
 import type { Hold } from '../core/hold.ts';
@@ -52,10 +52,7 @@ async function clockBehind(client: AirflowClient, now: () => number): Promise<nu
   return CLOCK_SLACK_MS + (serverTime === null ? 0 : Math.max(0, now() - Date.parse(serverTime)));
 }
 
-const heldByOthers = (state: State, h: Hold): boolean =>
-  state.holds.some(
-    (x) => x.id !== h.id && x.airflow === h.airflow && x.dagId === h.dagId && (x.state === 'held' || x.state === 'intended'),
-  );
+const heldByOthers = (state: State, h: Hold): boolean => holdsWanting(state, h).some((other) => other.id !== h.id);
 
 async function missedBy(r: Reading, h: Hold, since: Instant): Promise<MissedFacts> {
   const details = await r.client.getDagDetails(h.dagId).catch((e: unknown) => (isGone(e) ? null : Promise.reject(e)));

@@ -2,6 +2,7 @@
  * Unpauses one DAG that is ours, if nobody has touched it since. Airflow has no compare-and-set: we look before, act, read back, and look once
  * more, so that a person's pause in the gap of one round trip is found and put back.
  */
+import { sameDag } from '../core/draft.ts';
 import type { Outcome, UnpauseFound } from '../core/events.ts';
 import type { AuditRow, Instant } from '../core/facts.ts';
 import type { Ownership } from '../core/hold.ts';
@@ -23,7 +24,7 @@ export async function unpauseDag(deps: EffectDeps, intent: Intent, act: Act, set
 
 async function unpause(deps: EffectDeps, intent: Intent, act: Act, settle: boolean): Promise<UnpauseFound> {
   const client = deps.client(act.airflow);
-  const own = (await deps.snapshot()).ownerships.find((o) => o.airflow === act.airflow && o.dagId === act.dagId);
+  const own = (await deps.snapshot()).ownerships.find((o) => sameDag(o, act));
   if (!own) return { was: 'uncertain', why: 'nothing is known about who paused it' };
   // Airflow writes the audit row before it acts (2.11.2): an earlier attempt of ours may stand in it although the DAG is still paused.
   const asked = settle || intent.attempts > 1;

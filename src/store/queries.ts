@@ -1,5 +1,6 @@
 /** The read models on their own read-only connection. */
 import type { Kysely } from 'kysely';
+import { sameDag } from '../core/draft.ts';
 import type { DagFacts, DagRef, Lineage, LineageEdge } from '../core/facts.ts';
 import type { Hold } from '../core/hold.ts';
 import type { Incident } from '../core/incident.ts';
@@ -132,8 +133,6 @@ async function allEdges(db: Db): Promise<LineageEdge[]> {
   });
 }
 
-const isDag = (d: DagRef, e: DagRef): boolean => d.airflow === e.airflow && d.dagId === e.dagId;
-
 async function dag(db: Db, ref: DagRef): Promise<DagView | null> {
   const dagsRow = await db
     .selectFrom('facts')
@@ -156,8 +155,8 @@ async function dag(db: Db, ref: DagRef): Promise<DagView | null> {
     .where('released_at', 'is', null)
     .execute();
   const edges = await allEdges(db);
-  const upstream = edges.filter((e) => isDag(e.to, ref));
-  const downstream = edges.filter((e) => isDag(e.from, ref));
+  const upstream = edges.filter((e) => sameDag(e.to, ref));
+  const downstream = edges.filter((e) => sameDag(e.from, ref));
   if (!facts && !own && holdRows.length === 0 && upstream.length + downstream.length === 0) return null;
   return {
     facts,

@@ -225,7 +225,7 @@ describe('a later word of the author', () => {
     expect(s.incident().severity).toBe('P1');
     s.fails('a', 'r1', word({ severity: 'P0' }, 'k3'));
     expect(s.incident().severity).toBe('P0');
-    expect(s.incident().rule, 'the rule is that of the first word').toContain('P1 because the author');
+    expect(s.incident().rule, 'the rule is that of the word that counts').toContain('P0 because the author');
   });
 
   test('the type replaces the guess, never another type, and with severity it is one line', () => {

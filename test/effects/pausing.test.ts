@@ -4,6 +4,7 @@ import type { AirflowClient } from '../../src/airflow/client.ts';
 import { EMPTY_STATE } from '../../src/core/draft.ts';
 import type { AuditRow } from '../../src/core/facts.ts';
 import type { Hold, Ownership } from '../../src/core/hold.ts';
+import type { Incident } from '../../src/core/incident.ts';
 import type { Intent } from '../../src/core/intent.ts';
 import { reason } from '../../src/core/reason.ts';
 import type { EffectDeps } from '../../src/effects/deps.ts';
@@ -121,6 +122,15 @@ describe('pausing', () => {
       settled: false,
     });
     expect(dag.paused).toBe(true);
+  });
+
+  it('an attempt that comes late finds only the hold of an incident in shadow mode: nothing is paused, not even for a moment', async () => {
+    const dag = new OneDag();
+    const deps = dag.deps({});
+    const shadow = { id: HOLD.incidentId, mode: 'shadow' } as Incident;
+    const snapshot = async () => ({ ...(await deps.snapshot()), incidents: [shadow] });
+    expect(foundBy(await pauseDag({ ...deps, snapshot }, intent({ attempts: 2 }), act, false))).toEqual({ was: 'not_wanted' });
+    expect(dag.rows).toEqual([]);
   });
 });
 
