@@ -22,7 +22,7 @@ import { describeHealth, previewRelease } from './health.ts';
 import type { Log, RestoreView } from './http/deps.ts';
 import { createHttpServer } from './http/server.ts';
 import { createCallbackIntake } from './intake/callbacks.ts';
-import { createPoller, type PollerState } from './intake/poller.ts';
+import { createPoller, type Poller, type PollerDeps, type PollerState } from './intake/poller.ts';
 import { createMetrics } from './metrics.ts';
 import { createResponder, type Responder } from './respond.ts';
 import { openStore, type Store } from './store/store.ts';
@@ -73,13 +73,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       if (decision.intents.some((i) => i.state === 'planned' || i.state === 'unknown')) worker.wake();
     },
   });
-  const pollers = new Map(
-    config.airflows.map((a) => {
-      const { pollIntervalMs: intervalMs, surveyIntervalMs, pollLookbackMs: lookbackMs } = a;
-      const deps = { store, responder, world, intervalMs, surveyIntervalMs, lookbackMs, now };
-      return [a.id, createPoller({ ...deps, client: known(clients, a.id), onState: complainOnce(log, a.id) })];
-    }),
-  );
+  const pollers = makePollers(options, { store, responder, world, now }, clients);
   const readBacks = new Map([...clients].map(([id, c]) => [id, createReadBack(c, () => world.dagCount(id))]));
   const effects: EffectDeps = {
     ...{ world, policy: config.policy, now, snapshot: () => store.snapshot(), client: (id) => known(clients, id) },
@@ -89,7 +83,14 @@ export async function startApp(options: AppOptions): Promise<App> {
   const announcer = createAnnouncer({ config, read: store.read, log, now });
   const worker = createWorker({ store, responder, effects, announce: announcer.announce, onError });
   const onNoted = (airflow: string, what: string) => log.info({ airflow }, what);
-  const intake = createCallbackIntake({ inbox: store.inbox, responder, complete: completer(config, clients), onNoted, onError });
+  const hearing = { onNoted, onBrokenFile: (airflow: string) => pollers.get(airflow)?.lookAtFiles() };
+  const intake = createCallbackIntake({
+    inbox: store.inbox,
+    responder,
+    complete: completer(config, clients),
+    ...hearing,
+    onError,
+  });
   const pollerStates = new Map([...pollers].map(([id, p]) => [id, p.state] as const));
   const http = createHttpServer({
     ...{ config, read: store.read, act: responder.act, now, log },
@@ -201,6 +202,20 @@ function makeClients({ config, log, makeClient }: AppOptions): ReadonlyMap<strin
     config.airflows.map((a) => {
       const tell = (message: string, about: object) => log.info({ airflow: a.id, ...about }, message);
       return [a.id, makeClient?.(a.id) ?? createAirflowClient({ ...a, log: tell })];
+    }),
+  );
+}
+
+function makePollers(
+  { config, log }: AppOptions,
+  shared: Pick<PollerDeps, 'store' | 'responder' | 'world' | 'now'>,
+  clients: ReadonlyMap<string, AirflowClient>,
+): ReadonlyMap<string, Poller> {
+  return new Map(
+    config.airflows.map((a) => {
+      const { pollIntervalMs: intervalMs, surveyIntervalMs, pollLookbackMs: lookbackMs } = a;
+      const times = { intervalMs, surveyIntervalMs, lookbackMs };
+      return [a.id, createPoller({ ...shared, ...times, client: known(clients, a.id), onState: complainOnce(log, a.id) })];
     }),
   );
 }

@@ -18,6 +18,7 @@ export type CapabilityName =
   | 'read_audit_log'
   | 'read_lineage'
   | 'read_assets'
+  | 'read_import_errors'
   | 'create_asset_events';
 
 /** `read` must succeed; `write` must end in "not found". */
@@ -38,6 +39,7 @@ const meaning: Readonly<Record<CapabilityName, string>> = {
     'who paused or resumed a DAG cannot be told, so a person is asked before a release (Airflow gives this right to Admin only)',
   read_lineage: 'triggers and sensors between DAGs are known only task by task, after they ran once',
   read_assets: 'readers of assets (datasets) are not known',
+  read_import_errors: 'a DAG file that Airflow cannot load is not noticed; its DAGs just do not run',
   create_asset_events: 'asset events that a held DAG missed cannot be delivered again; its runs are triggered instead',
 };
 

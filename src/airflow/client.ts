@@ -6,6 +6,7 @@ import type {
   ClearedTask,
   DagDetails,
   DagFacts,
+  ImportErrorFacts,
   Instant,
   Lineage,
   RunFacts,
@@ -28,6 +29,8 @@ export interface AirflowClient {
 
   /** All DAGs that are not stale, every page. */
   listDags(): Promise<readonly DagFacts[]>;
+  /** DAG files that do not load now, every page. */
+  listImportErrors(): Promise<readonly ImportErrorFacts[]>;
   getDag(dagId: string): Promise<DagFacts>;
   getDagDetails(dagId: string): Promise<DagDetails>;
   getTaskGraph(dagId: string): Promise<TaskGraph>;
@@ -103,7 +106,7 @@ export interface AirflowIdentity {
 }
 
 export interface Capability {
-  /** `read_dags`, `pause`, `read_runs`, `clear`, `backfill`, `trigger`, `read_audit_log`, `read_lineage`, `read_assets`, `create_asset_events`. */
+  /** `read_dags`, `pause`, `read_runs`, `clear`, `backfill`, `trigger`, `read_audit_log`, `read_lineage`, `read_assets`, `read_import_errors`, `create_asset_events`. */
   readonly name: string;
   readonly allowed: 'yes' | 'no' | 'unknown' | 'absent';
   /** What it means for the user when it is not `yes`, one sentence. */

@@ -49,6 +49,7 @@ export const createAirflowClient = (options: ClientOptions): AirflowClient => {
     probe: () => connector.probe(),
     capabilities: on((calls) => calls.capabilities),
     listDags: on((calls) => calls.listDags),
+    listImportErrors: on((calls) => calls.listImportErrors),
     getDag: on((calls) => calls.getDag),
     getDagDetails: on((calls) => calls.getDagDetails),
     getTaskGraph: on((calls) => calls.getTaskGraph),

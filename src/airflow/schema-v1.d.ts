@@ -215,6 +215,22 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/importErrors": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["listImportErrors"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/datasets": {
         parameters: {
             query?: never;
@@ -334,6 +350,8 @@ export interface components {
             is_active?: boolean | null;
             /** Format: date-time */
             last_parsed_time?: string | null;
+            /** @description Absolute path of its file. */
+            fileloc?: string;
             owners: string[];
             tags: components["schemas"]["Tag"][] | null;
             schedule_interval: components["schemas"]["ScheduleInterval"];
@@ -353,6 +371,16 @@ export interface components {
         };
         DAGCollection: {
             dags: components["schemas"]["DAG"][];
+            total_entries?: number;
+        };
+        ImportError: {
+            import_error_id: number;
+            /** @description Absolute path. */
+            filename: string;
+            stack_trace: string;
+        };
+        ImportErrorCollection: {
+            import_errors: components["schemas"]["ImportError"][];
             total_entries?: number;
         };
         ClassReference: {
@@ -897,6 +925,31 @@ export interface operations {
                     "application/json": {
                         [key: string]: unknown;
                     };
+                };
+            };
+        };
+    };
+    listImportErrors: {
+        parameters: {
+            query?: {
+                /** @description Silently capped at 100, except on task instances. */
+                limit?: components["parameters"]["limit"];
+                offset?: components["parameters"]["offset"];
+                order_by?: components["parameters"]["orderBy"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description DAG files that do not load. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportErrorCollection"];
                 };
             };
         };

@@ -215,6 +215,22 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v2/importErrors": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["listImportErrors"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v2/assets": {
         parameters: {
             query?: never;
@@ -377,6 +393,11 @@ export interface components {
             is_stale: boolean;
             /** Format: date-time */
             last_parsed_time?: string | null;
+            /** @description Absolute path of its file. */
+            fileloc?: string;
+            /** @description The same within its bundle. From 3.0. */
+            relative_fileloc?: string | null;
+            bundle_name?: string | null;
             tags: components["schemas"]["DagTagResponse"][];
             owners: string[];
             timetable_summary: string | null;
@@ -400,6 +421,17 @@ export interface components {
         };
         DAGCollectionResponse: {
             dags: components["schemas"]["DAGResponse"][];
+            total_entries: number;
+        };
+        ImportErrorResponse: {
+            import_error_id: number;
+            /** @description Within its bundle. */
+            filename: string;
+            bundle_name: string | null;
+            stack_trace: string;
+        };
+        ImportErrorCollectionResponse: {
+            import_errors: components["schemas"]["ImportErrorResponse"][];
             total_entries: number;
         };
         TaskResponse: {
@@ -1016,6 +1048,31 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TaskInstanceResponse"];
+                };
+            };
+        };
+    };
+    listImportErrors: {
+        parameters: {
+            query?: {
+                /** @description Silently capped at 100. */
+                limit?: components["parameters"]["limit"];
+                offset?: components["parameters"]["offset"];
+                order_by?: components["parameters"]["orderBy"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description DAG files that do not load. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportErrorCollectionResponse"];
                 };
             };
         };

@@ -64,3 +64,6 @@ export const assetCondition = (value: unknown): AssetCondition | null => {
   const uri = node.asset?.uri ?? node.asset_ref?.uri;
   return typeof uri === 'string' ? { uri } : { other: JSON.stringify(value) };
 };
+
+/** The error itself is the last line of a trace; what stands above it is of use in Airflow, where it can be read in full. */
+export const lastLine = (trace: string): string => trace.trim().split('\n').at(-1)?.trim().slice(0, 300) || 'no reason given';

@@ -24,7 +24,7 @@ interface Names {
 
 const fab = (account: string, names: Names): readonly string[] => [
   `airflow roles create ${ROLE}`,
-  `airflow roles add-perms ${ROLE} -a can_read -r Website DAGs "DAG Runs" "Task Instances" "DAG Dependencies" "Audit Logs" ${names.read}`,
+  `airflow roles add-perms ${ROLE} -a can_read -r Website DAGs "DAG Runs" "Task Instances" "DAG Dependencies" "Audit Logs" ImportError ${names.read}`,
   `airflow roles add-perms ${ROLE} -a can_edit -r DAGs "DAG Runs" "Task Instances"${names.edit}`,
   `airflow roles add-perms ${ROLE} -a can_create -r "DAG Runs" ${names.create}`,
   `airflow users create --role ${ROLE} --username ${shellWord(account)} --firstname Firedamper --lastname Service --email firedamper@example.com`,

@@ -78,6 +78,7 @@ function policyOf(tree: Group, channels: readonly ChannelConfig[]): Policy {
       ignoreDags: tree.need('policy.watch.ignore_dags'),
       ignoreTags: tree.need('policy.watch.ignore_tags'),
       ignoreRunTypes: tree.need('policy.watch.ignore_run_types'),
+      importErrors: tree.need('policy.watch.import_errors'),
     },
     hold: {
       at: tree.need('policy.hold.at'),

@@ -147,6 +147,7 @@ export const TABLE = {
   'policy.watch.ignore_dags': key(listOf(glob), '[]', 'None of the DAGs that match one of these.'),
   'policy.watch.ignore_tags': key(listOf(text()), '[]', 'No DAG with one of these tags.'),
   'policy.watch.ignore_run_types': key(listOf(glob), '[]', 'No run of these types, for instance `manual`.'),
+  'policy.watch.import_errors': key(bool, 'true', 'DAG files that Airflow cannot load.'),
 
   'policy.hold': section('Which DAGs are paused, and when.'),
   'policy.hold.at': key(

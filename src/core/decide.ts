@@ -3,6 +3,7 @@
  * context always give the same decision. Nothing in here waits, reads a clock, rolls a die or touches the outside; what is to be done outside
  * leaves as intents.
  */
+import { observeFiles } from './brokenFiles.ts';
 import { contain, intendPause, paused, pauseRefused, requestSurvey, settleContainment } from './containment.ts';
 import { type Context, type Decision, Draft, msBetween, type State } from './draft.ts';
 import type { DomainEvent, Outcome, OutcomeFacts } from './events.ts';
@@ -34,6 +35,8 @@ function decideOne(draft: Draft, event: DomainEvent): void {
       return act(draft, event.actor, event.act);
     case 'outcome':
       return conclude(draft, event.intentId, event.outcome);
+    case 'broken_files':
+      return observeFiles(draft, event.airflow, event.now, event.before);
     case 'lineage_changed':
       return relook(draft, event.airflow);
     case 'restored':

@@ -1,4 +1,15 @@
-import type { DagDetails, DagFacts, DagRef, Instant, LineageEdge, LineageGap, RunFacts, TaskFacts, TaskGraph } from './facts.ts';
+import type {
+  DagDetails,
+  DagFacts,
+  DagRef,
+  ImportErrorFacts,
+  Instant,
+  LineageEdge,
+  LineageGap,
+  RunFacts,
+  TaskFacts,
+  TaskGraph,
+} from './facts.ts';
 import type { IncidentType } from './incident.ts';
 import type { DeliveryOrder } from './intent.ts';
 import type { Step } from './plan.ts';
@@ -12,12 +23,23 @@ export type DomainEvent =
   | { readonly type: 'outcome'; readonly intentId: string; readonly outcome: Outcome }
   | { readonly type: 'observed'; readonly airflow: string; readonly seen: Observation }
   | { readonly type: 'person'; readonly actor: Person; readonly act: PersonAct }
+  /** DAG files that do not load now. `before`: those that did not at the look before this one, null at the very first. */
+  | {
+      readonly type: 'broken_files';
+      readonly airflow: string;
+      readonly now: readonly SeenBroken[];
+      readonly before: readonly string[] | null;
+    }
   /** Links were learnt or lost: whom an open incident reaches is looked at again. */
   | { readonly type: 'lineage_changed'; readonly airflow: string }
   /** The file was found to be a restored one; `paused`: what it had last read as paused. */
   | { readonly type: 'restored'; readonly paused: readonly DagRef[] }
   /** Time has passed: expiries, reviews, ends of monitoring. */
   | { readonly type: 'tick' };
+
+export interface SeenBroken extends ImportErrorFacts {
+  readonly dags: readonly string[];
+}
 
 /** How one run of one intent ended. `unknown` is a state of its own: the next attempt reads before it does anything. */
 export type Outcome =

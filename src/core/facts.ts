@@ -36,6 +36,16 @@ export interface DagFacts {
   readonly maxActiveRuns: number | null;
   readonly nextRunAfter: Instant | null;
   readonly nextLogicalDate: Instant | null;
+  /** The file that makes it, named as in `ImportErrorFacts`; null or missing where it was not told. */
+  readonly file?: string | null;
+}
+
+/** A DAG file that Airflow cannot load. While it cannot, none of its DAGs runs. */
+export interface ImportErrorFacts {
+  /** An absolute path on 2.x; within its bundle, the bundle's name before it, on 3.x. */
+  readonly file: string;
+  /** Last line of the trace. */
+  readonly error: string;
 }
 
 /** Asset condition of an asset-scheduled DAG: a tree of all/any over assets, by URI (2.x) or URI/name (3.x). */

@@ -36,6 +36,18 @@ export interface IncidentRun {
   readonly badData: boolean;
 }
 
+/** A DAG file that Airflow cannot load. */
+export interface BrokenFile {
+  readonly file: string;
+  /** Last line of the trace. */
+  readonly error: string;
+  /** The DAGs that it made when it was last read; none where it never loaded. */
+  readonly dags: readonly string[];
+  readonly since: Instant;
+  /** When Airflow had read it again, or it was gone; null until then. */
+  readonly loadedAt: Instant | null;
+}
+
 /** A DAG downstream that is not held, and why not. */
 export interface Spared extends DagRef {
   readonly reason: Reason;
@@ -87,6 +99,8 @@ export interface Incident {
   readonly ruledBy: 'policy' | 'author' | 'person';
   readonly title: string;
   readonly runs: readonly IncidentRun[];
+  /** What this incident is about where it is about DAG files that do not load: then it has no runs, holds nothing, and `dagId` is the first file. */
+  readonly files?: readonly BrokenFile[];
   readonly spared: readonly Spared[];
   readonly gaps: readonly LineageGap[];
   readonly deliveries: readonly Delivery[];
@@ -98,3 +112,6 @@ export interface Incident {
   /** True once a release was asked for by a person or by verification; holds are then let go and no new ones made. */
   readonly releasing: boolean;
 }
+
+/** About DAG files that do not load: no DAG's failure joins it, and it ends by itself. */
+export const isAboutFiles = (incident: Incident): boolean => incident.files !== undefined;

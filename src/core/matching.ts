@@ -5,10 +5,9 @@
 import { requestSurvey } from './containment.ts';
 import { addMs, type Draft, msBetween } from './draft.ts';
 import { anyGlob } from './glob.ts';
-import type { Incident, IncidentRun } from './incident.ts';
+import { type Incident, type IncidentRun, isAboutFiles } from './incident.ts';
 import { isHolding, isOver } from './lifecycle.ts';
-import { failureReason, openIncident, reopen, tellNote } from './opening.ts';
-import type { Severity } from './policy.ts';
+import { failureReason, isGraver, openIncident, reopen, tellNote } from './opening.ts';
 import { type Reason, reason, sentence } from './reason.ts';
 import type { Signal } from './signal.ts';
 import { AIRFLOW } from './timeline.ts';
@@ -55,9 +54,6 @@ function judge(draft: Draft, signal: Signal): Verdict {
   return { incident: openIncident(draft, signal, runOf(signal, 'cause', draft.now)), reason: failureReason(signal) };
 }
 
-const RANK: readonly Severity[] = ['P0', 'P1', 'P2', 'P3'];
-const isGraver = (a: Severity, b: Severity): boolean => RANK.indexOf(a) < RANK.indexOf(b);
-
 /**
  * The author's severity and type replace the policy's guess, and a graver word an author's earlier one; a person's word stands. Bad data reported
  * once is never taken back by a later word.
@@ -98,7 +94,7 @@ function notWatched(draft: Draft, signal: Signal): string | null {
 }
 
 function activeFor(draft: Draft, s: Signal): Incident | undefined {
-  const live = draft.incidents().filter((i) => i.airflow === s.airflow && !isOver(i.status) && !i.releasing);
+  const live = draft.incidents().filter((i) => i.airflow === s.airflow && !isOver(i.status) && !i.releasing && !isAboutFiles(i));
   return (
     live.find((i) => i.dagId === s.dagId) ?? live.find((i) => i.type === 'platform' && i.runs.some((r) => r.dagId === s.dagId))
   );
@@ -124,7 +120,7 @@ function recentlyReleased(draft: Draft, s: Signal): Incident | undefined {
   const since = addMs(draft.now, -draft.policy.monitor.reopenWithinMs);
   return draft
     .incidents()
-    .filter((i) => i.airflow === s.airflow && i.dagId === s.dagId && i.releasing && i.status !== 'dismissed')
+    .filter((i) => i.airflow === s.airflow && i.dagId === s.dagId && i.releasing && i.status !== 'dismissed' && !isAboutFiles(i))
     .filter((i) => (i.timestamps.releasedAt ?? i.timestamps.resolvedAt ?? i.timestamps.openedAt) >= since)
     .find((i) => {
       const failedBefore = i.runs.filter((r) => r.role === 'cause').flatMap((r) => r.failedTasks);

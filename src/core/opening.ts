@@ -1,7 +1,14 @@
 /** Opening and reopening an incident: type, severity, title, and the rule that gave them. */
 import { requestSurvey } from './containment.ts';
 import { addMs, type Draft, latest } from './draft.ts';
-import type { Incident, IncidentRun, IncidentTimestamps, IncidentType } from './incident.ts';
+import {
+  type BrokenFile,
+  type Incident,
+  type IncidentRun,
+  type IncidentTimestamps,
+  type IncidentType,
+  isAboutFiles,
+} from './incident.ts';
 import { isOver } from './lifecycle.ts';
 import { walk } from './lineage.ts';
 import type { Severity } from './policy.ts';
@@ -69,6 +76,7 @@ export interface NewIncident {
   readonly ruledBy: Incident['ruledBy'];
   readonly title: string;
   readonly runs: readonly IncidentRun[];
+  readonly files?: readonly BrokenFile[];
   readonly failedAt: string;
   readonly why: Reason;
 }
@@ -104,12 +112,16 @@ const NO_TIMES: Omit<IncidentTimestamps, 'failedAt' | 'openedAt'> = {
   dismissedAt: null,
 };
 
+const RANK: readonly Severity[] = ['P0', 'P1', 'P2', 'P3'];
+export const isGraver = (a: Severity, b: Severity): boolean => RANK.indexOf(a) < RANK.indexOf(b);
+
 /** The simplest honest rule: P1 where the failing DAG, or something downstream of it, carries a tag that says so; else the default. */
 export function judgeSeverity(
   draft: Draft,
   airflow: string,
   dagId: string,
   type: IncidentType,
+  what = naming(type),
 ): { severity: Severity; sentence: string } {
   const { p1Tags, p1Severity, defaultSeverity } = draft.policy.severity;
   const world = draft.context.world;
@@ -118,20 +130,20 @@ export function judgeSeverity(
   if (own)
     return {
       severity: p1Severity,
-      sentence: `${naming(type)}; ${p1Severity} because ${dagId} is tagged ${own}`,
+      sentence: `${what}; ${p1Severity} because ${dagId} is tagged ${own}`,
     };
   for (const down of walk(world.edges(), { airflow, dagId }, null).reached) {
     const tag = tagOf(down.airflow, down.dagId);
     if (tag)
       return {
         severity: p1Severity,
-        sentence: `${naming(type)}; ${p1Severity} because ${down.dagId} downstream is tagged ${tag}`,
+        sentence: `${what}; ${p1Severity} because ${down.dagId} downstream is tagged ${tag}`,
       };
   }
   const listed = p1Tags.join(', ') || 'no tag';
   return {
     severity: defaultSeverity,
-    sentence: `${naming(type)}; ${defaultSeverity} because neither it nor anything downstream is tagged ${listed}`,
+    sentence: `${what}; ${defaultSeverity} because neither it nor anything downstream is tagged ${listed}`,
   };
 }
 
@@ -152,7 +164,8 @@ function massFailure(draft: Draft, signal: Signal): number | null {
 }
 
 function openPlatform(draft: Draft, signal: Signal, run: IncidentRun, count: number): Incident {
-  const open = draft.incidents().find((i) => i.airflow === signal.airflow && i.type === 'platform' && !isOver(i.status));
+  const about = (i: Incident) => i.airflow === signal.airflow && i.type === 'platform' && !isAboutFiles(i);
+  const open = draft.incidents().find((i) => about(i) && !isOver(i.status));
   if (open) {
     draft.tell(open.id, 'signal.joined', `${signal.dagId} ${signal.runId}`, reason('joined_cause'), AIRFLOW);
     return draft.putIncident({ ...open, runs: [...open.runs, run] });

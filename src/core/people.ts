@@ -4,7 +4,7 @@ import { requireRole } from './approval.ts';
 import { requestSurvey } from './containment.ts';
 import type { Draft } from './draft.ts';
 import type { Person, PersonAct } from './events.ts';
-import type { Incident } from './incident.ts';
+import { type Incident, isAboutFiles } from './incident.ts';
 import { isOver } from './lifecycle.ts';
 import { judgeSeverity, newIncident } from './opening.ts';
 import { letGo } from './ownership.ts';
@@ -76,6 +76,12 @@ function acknowledge(draft: Draft, incident: Incident, who: Actor & { kind: 'per
 }
 
 function fixed(draft: Draft, incident: Incident, person: Person, comment: string | null): void {
+  if (isAboutFiles(incident)) {
+    const still = incident.files?.filter((f) => f.loadedAt === null).map((f) => f.file);
+    throw conflict(`incident ${incident.id} ends by itself as soon as Airflow loads ${still?.join(', ')}`, {
+      status: incident.status,
+    });
+  }
   if (incident.releasing || incident.status === 'verifying') {
     throw conflict(`incident ${incident.id} is ${incident.status}: there is nothing left to repair`, { status: incident.status });
   }
@@ -115,7 +121,7 @@ function edit(draft: Draft, incident: Incident, who: Actor, a: PersonAct & { kin
 function declare(draft: Draft, who: Actor, a: PersonAct & { kind: 'declare' }): void {
   const active = draft
     .incidents()
-    .find((i) => i.airflow === a.airflow && i.dagId === a.dagId && !isOver(i.status) && !i.releasing);
+    .find((i) => i.airflow === a.airflow && i.dagId === a.dagId && !isOver(i.status) && !i.releasing && !isAboutFiles(i));
   if (active) throw conflict(`incident ${active.id} is already open for ${a.dagId}`, { incident: active.id });
   const type = a.incidentType ?? (a.runId === null ? 'pipeline_failure' : 'quality_degradation');
   const rule = judgeSeverity(draft, a.airflow, a.dagId, type);

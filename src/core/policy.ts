@@ -11,6 +11,8 @@ export interface Policy {
     readonly ignoreDags: readonly string[];
     readonly ignoreTags: readonly string[];
     readonly ignoreRunTypes: readonly string[];
+    /** Whether DAG files that Airflow cannot load open an incident. */
+    readonly importErrors: boolean;
   };
   readonly hold: {
     readonly at: 'task_failure' | 'run_end';

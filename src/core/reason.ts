@@ -16,6 +16,9 @@ export const REASONS = {
   fallout: 'explained by this incident: {dag} reads what {cause} did not make',
   reopened: 'the same cause failed again within the monitoring time',
   declared: 'declared by a person',
+  files_broken: 'Airflow cannot load {files}: its DAGs do not run, and nothing is held for that',
+  file_loads: 'Airflow loads it again, or it is gone',
+  files_load: 'Airflow loads every one of the files again',
   mass_failure: '{count} DAGs failed within {window}: this looks like the platform, not the data; nothing is held',
   // containment
   downstream: 'reads what the failing DAG did not make: {path}',

@@ -1,6 +1,6 @@
 import type { LineageEdge } from '../core/facts.ts';
 import type { Hold } from '../core/hold.ts';
-import type { Delivery, Incident, IncidentRun, IncidentTimestamps, Spared } from '../core/incident.ts';
+import type { BrokenFile, Delivery, Incident, IncidentRun, IncidentTimestamps, Spared } from '../core/incident.ts';
 import type { PlannedRun, Repair, Step, StepRequest } from '../core/plan.ts';
 import { type Reason, sentence } from '../core/reason.ts';
 import type { HeardSignal } from '../core/signal.ts';
@@ -21,6 +21,7 @@ export function incidentJson(view: IncidentView, publicUrl: string): Api['Incide
   return {
     ...incidentHead(incident, publicUrl),
     runs: incident.runs.map(incidentRunJson),
+    broken_files: (incident.files ?? []).map(brokenFileJson),
     signals: view.signals.map(signalJson),
     holds: view.holds.map(holdJson),
     spared: incident.spared.map(sparedJson),
@@ -49,6 +50,10 @@ function incidentHead(incident: Incident, publicUrl: string) {
     fixed_by: incident.fixedBy,
   };
 }
+
+const brokenFileJson = ({ file, error, dags, since, loadedAt }: BrokenFile): Api['BrokenFile'] => ({
+  ...{ file, error, dags: [...dags], since, loaded_at: loadedAt },
+});
 
 const incidentRunJson = (run: IncidentRun): Api['IncidentRun'] => ({
   dag_id: run.dagId,

@@ -499,12 +499,14 @@ export interface components {
             /** @enum {string} */
             mode: "armed" | "shadow";
             airflow: string;
-            /** @description The failing DAG */
+            /** @description The failing DAG; where it is about DAG files that do not load, the first of them */
             dag_id: string;
             opened_at: components["schemas"]["Instant"];
             /** @description Address of its page */
             page: string;
             runs: components["schemas"]["IncidentRun"][];
+            /** @description Where it is about DAG files that Airflow cannot load; it then has no runs and holds nothing */
+            broken_files: components["schemas"]["BrokenFile"][];
             signals: components["schemas"]["Signal"][];
             holds: components["schemas"]["Hold"][];
             spared: components["schemas"]["Spared"][];
@@ -519,6 +521,16 @@ export interface components {
         IncidentList: {
             incidents: components["schemas"]["Incident"][];
             next_cursor: string | null;
+        };
+        BrokenFile: {
+            /** @description An absolute path on Airflow 2, bundle and path within it on Airflow 3 */
+            file: string;
+            /** @description Last line of the trace */
+            error: string;
+            /** @description The DAGs that it made when it was last read */
+            dags: string[];
+            since: components["schemas"]["Instant"];
+            loaded_at: components["schemas"]["InstantOrNull"];
         };
         IncidentRun: {
             dag_id: string;

@@ -47,6 +47,8 @@ export type ParsedCallback =
   | { readonly shape: 'test' }
   /** Understood and kept, and nothing is decided from it. */
   | { readonly shape: 'noted'; readonly what: string }
+  /** Airflow cannot load a DAG file: reason enough to look which ones now. */
+  | { readonly shape: 'broken_file'; readonly what: string }
   | { readonly shape: 'unknown'; readonly why: string };
 
 /** The body once the schema has accepted it. */
@@ -89,7 +91,7 @@ export function parseCallback(airflow: string, webhookId: string, body: unknown)
   if (!isBody(body)) return { shape: 'unknown', why: describe(isBody.errors ?? []) };
   if (body.kind === 'test') return { shape: 'test' };
   if (body.kind === 'import_error')
-    return { shape: 'noted', what: `${body.file} cannot be imported: ${lastLine(body.exception?.message)}` };
+    return { shape: 'broken_file', what: `${body.file} cannot be imported: ${lastLine(body.exception?.message)}` };
   if (body.kind === 'asset_event') return { shape: 'noted', what: `asset ${body.asset?.uri ?? body.asset?.name} was updated` };
   if (body.kind === 'report' && body.quality && body.quality.checks.every((c) => c.passed))
     return { shape: 'noted', what: `every reported check of ${body.dag_id} passed` };

@@ -20,12 +20,14 @@ interface Deps {
   readonly responder: Pick<Responder, 'respondTo'>;
   /** Fills in what the policy needs and the sender did not say; answers the signal as it is where that cannot be read. */
   readonly complete: (signal: Signal) => Promise<Signal>;
-  /** Something was understood from which nothing follows: a DAG file that cannot be imported, an asset that was updated. */
+  /** A DAG file that cannot be loaded was told of. */
+  readonly onBrokenFile: (airflow: string) => void;
+  /** Something was understood from which nothing follows: an asset that was updated. */
   readonly onNoted: (airflow: string, what: string) => void;
   readonly onError: (error: unknown, what: string) => void;
 }
 
-export function createCallbackIntake({ inbox, responder, complete, onNoted, onError }: Deps): CallbackIntake {
+export function createCallbackIntake({ inbox, responder, complete, onBrokenFile, onNoted, onError }: Deps): CallbackIntake {
   let looking = false;
   let again = false;
 
@@ -35,8 +37,9 @@ export function createCallbackIntake({ inbox, responder, complete, onNoted, onEr
       rows.map(async (row) => {
         const parsed = parseCallback(row.airflow, row.webhookId, JSON.parse(row.body));
         if (parsed.shape === 'unknown') return inbox.setAside(row.n, parsed.why);
-        if (parsed.shape === 'noted') onNoted(row.airflow, parsed.what);
-        if (parsed.shape === 'test' || parsed.shape === 'noted') return inbox.finish(row.n);
+        if (parsed.shape === 'noted' || parsed.shape === 'broken_file') onNoted(row.airflow, parsed.what);
+        if (parsed.shape === 'broken_file') onBrokenFile(row.airflow);
+        if (parsed.shape !== 'known') return inbox.finish(row.n);
         await responder.respondTo(row.n, { type: 'signal', signal: await complete(toSignal(parsed.signal)) });
       }),
     );

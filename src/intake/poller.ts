@@ -2,9 +2,9 @@
  * The poll of one Airflow: the truth, with every callback lost. An idle cycle is two requests, whatever the number of DAGs: failed runs and failed
  * tasks since the last time. What is under way is looked at too; the DAG list, the lineage and the second pass by `updated_at` come more rarely.
  */
-import type { AirflowClient } from '../airflow/client.ts';
-import type { Observation } from '../core/events.ts';
-import type { RunFacts } from '../core/facts.ts';
+import { type AirflowClient, AirflowError } from '../airflow/client.ts';
+import type { Observation, SeenBroken } from '../core/events.ts';
+import type { ImportErrorFacts, RunFacts } from '../core/facts.ts';
 import type { Signal } from '../core/signal.ts';
 import { type WatchList, watchList } from '../core/watchlist.ts';
 import type { Responder } from '../respond.ts';
@@ -18,6 +18,7 @@ const FORGET_MS = 60 * 60_000;
 /** While a repair or a release is under way its runs are looked at this often. */
 const BUSY_MS = 1_500;
 const PAGE = 100;
+const SECOND_LOOK_MS = 2_000;
 /** Airflow's clock is known from its Date header, to the second. */
 const DATE_RESOLUTION_MS = 1_000;
 
@@ -34,14 +35,19 @@ export interface Poller {
   poll(): Promise<void>;
   /** DAG list and lineage now; never rejects. */
   resurvey(): Promise<void>;
+  /** A DAG file was said to be broken: looks now, and once more soon, because Airflow tells before it has written it down (2.11.2, 3.3.2). */
+  lookAtFiles(): void;
   start(): void;
   stop(): Promise<void>;
   state(): PollerState;
 }
 
-interface Deps {
+export interface PollerDeps {
   readonly client: AirflowClient;
-  readonly store: Pick<Store, 'watermark' | 'baseline' | 'setBaseline' | 'polled' | 'seen' | 'snapshot' | 'saveFacts'>;
+  readonly store: Pick<
+    Store,
+    'watermark' | 'baseline' | 'setBaseline' | 'polled' | 'seen' | 'snapshot' | 'saveFacts' | 'loadFacts'
+  >;
   readonly responder: Pick<Responder, 'respond'>;
   readonly world: WorldCache;
   readonly intervalMs: number;
@@ -51,12 +57,12 @@ interface Deps {
   readonly onState: (state: PollerState, error: unknown) => void;
 }
 
-export const createPoller = (deps: Deps): Poller => new AirflowPoller(deps);
+export const createPoller = (deps: PollerDeps): Poller => new AirflowPoller(deps);
 
 const iso = (ms: number): string => new Date(ms).toISOString();
 
 class AirflowPoller implements Poller {
-  readonly #deps: Deps;
+  readonly #deps: PollerDeps;
   readonly #airflow: string;
   #state: PollerState = { lastPollAt: null, lastError: null, version: null, scheduler: 'unknown' };
   #timer: NodeJS.Timeout | null = null;
@@ -70,8 +76,12 @@ class AirflowPoller implements Poller {
   /** Ours: what fails from now on is heard, however long the first look takes. What failed before is history, also when a later window overlaps it. */
   readonly #startedAt: number;
   #remembered: Promise<void> | null = null;
+  /** Files that did not load at the last look; null: not known yet, here or in the store. */
+  #broken: readonly string[] | null = null;
+  #hearingFiles: Promise<void> = Promise.resolve();
+  #secondLook: NodeJS.Timeout | null = null;
 
-  constructor(deps: Deps) {
+  constructor(deps: PollerDeps) {
     this.#deps = deps;
     this.#airflow = deps.client.id;
     this.#startedAt = deps.now();
@@ -92,14 +102,25 @@ class AirflowPoller implements Poller {
     return this.#survey().catch((error: unknown) => this.#deps.onState(this.#state, error));
   }
 
+  lookAtFiles(): void {
+    if (this.#stopped || this.#secondLook) return;
+    this.#secondLook = setTimeout(() => {
+      this.#secondLook = null;
+      void this.#readFiles();
+    }, SECOND_LOOK_MS);
+    this.#secondLook.unref();
+    void this.#readFiles();
+  }
+
   start(): void {
     void this.poll().then(() => this.#schedule());
   }
 
   async stop(): Promise<void> {
     this.#stopped = true;
-    if (this.#timer) clearTimeout(this.#timer);
+    for (const timer of [this.#timer, this.#secondLook]) if (timer) clearTimeout(timer);
     await this.#running;
+    await this.#hearingFiles.catch(() => undefined); // told where it was asked for
   }
 
   #schedule(): void {
@@ -162,13 +183,45 @@ class AirflowPoller implements Poller {
     const { client, store, responder, world, now } = this.#deps;
     const startedAt = now();
     const before = JSON.stringify(world.edges());
-    const [dags, lineage] = await Promise.all([client.listDags(), client.getLineage()]);
+    // Before the new list of DAGs counts: one whose file is broken is not in it any more (3.3.2; 2.11.2 lists it for some minutes).
+    const files = this.#hearFiles().then(
+      () => null,
+      (error: unknown) => ({ error }),
+    );
+    const [dags, lineage, unheard] = await Promise.all([client.listDags(), client.getLineage(), files]);
     world.setDags(this.#airflow, dags);
     world.setLineage(lineage);
     await store.saveFacts(this.#airflow, 'dags', dags, iso(now()));
     await store.saveFacts(this.#airflow, 'lineage', lineage, iso(now()));
     this.#surveyedAt = startedAt;
     if (JSON.stringify(world.edges()) !== before) await responder.respond({ type: 'lineage_changed', airflow: this.#airflow });
+    if (unheard) throw unheard.error;
+  }
+
+  #readFiles(): Promise<void> {
+    return this.#hearFiles().catch((error: unknown) => this.#failed(error));
+  }
+
+  /** One look after the other, whoever asks: each compares with the one before. */
+  #hearFiles(): Promise<void> {
+    this.#hearingFiles = this.#hearingFiles.catch(() => undefined).then(() => this.#compareFiles());
+    return this.#hearingFiles;
+  }
+
+  async #compareFiles(): Promise<void> {
+    if (this.#stopped) return;
+    const { client, store, responder, world } = this.#deps;
+    const airflow = this.#airflow;
+    const errors = await brokenFiles(client);
+    if (errors === null) return;
+    const now: readonly SeenBroken[] = errors.map((f) => ({ ...f, dags: world.dagsIn(airflow, f.file) }));
+    this.#broken ??= (await store.loadFacts()).brokenFiles.get(airflow) ?? null;
+    const files = now.map((f) => f.file).sort();
+    if (this.#broken !== null && JSON.stringify(files) === JSON.stringify(this.#broken)) return;
+    await responder.respond({ type: 'broken_files', airflow, now, before: this.#broken });
+    // Only now: after a crash before this line the same is told again, and what is known of it is known.
+    await store.saveFacts(airflow, 'broken_files', files, iso(this.#deps.now()));
+    this.#broken = files;
   }
 
   async #hearFailures(secondPass: boolean): Promise<void> {
@@ -200,6 +253,13 @@ class AirflowPoller implements Poller {
     await store.polled(this.#airflow, at, keys, iso(startedAt - FORGET_MS), baseline);
   }
 }
+
+/** null: this account may not read them, which `check` says. */
+const brokenFiles = (client: AirflowClient): Promise<readonly ImportErrorFacts[] | null> =>
+  client.listImportErrors().catch((error: unknown) => {
+    if (error instanceof AirflowError && error.kind === 'forbidden') return null;
+    throw error;
+  });
 
 /** More runs than this at once are an outage: then the signals go as they are. */
 const MOST_RUNS = 50;

@@ -4,7 +4,7 @@
  */
 import type { Instant } from '../core/facts.ts';
 import type { Hold } from '../core/hold.ts';
-import type { Incident } from '../core/incident.ts';
+import { type Incident, isAboutFiles } from '../core/incident.ts';
 import type { Repair } from '../core/plan.ts';
 import type { NotifyEvent } from '../core/policy.ts';
 import { sentence } from '../core/reason.ts';
@@ -117,6 +117,7 @@ function opened(view: NoticeView): Body {
     text,
     lines: [
       ...line(causes.length > 1 ? 'Failed runs' : 'Failed run', few(failedRuns)),
+      ...line('DAGs that do not run', few((incident.files ?? []).flatMap((f) => f.dags))),
       ...line('Since', moment(incident.timestamps.failedAt)),
       ...line('Why this severity', incident.rule),
     ],
@@ -174,6 +175,13 @@ function failed(view: NoticeView): Body {
 
 function resolved(view: NoticeView): Body {
   const { incident, holds } = view;
+  if (isAboutFiles(incident)) {
+    return {
+      head: 'Resolved',
+      text: `${clean(incident.airflow)}: ${clean(sentence(incident.statusReason))}. Their DAGs run again.`,
+      lines: line('Files', few((incident.files ?? []).map((f) => f.file))),
+    };
+  }
   const of = (state: Hold['state'], codes: readonly string[] = []) =>
     holds
       .filter((hold) => hold.state === state && (codes.length === 0 || codes.includes(hold.reason.code)))

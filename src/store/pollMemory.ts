@@ -14,8 +14,11 @@ export interface PollMemory {
   polled(airflow: string, since: Instant, seen: readonly string[], forgetBefore: Instant, baseline: Instant): Promise<void>;
   /** Those of the keys that were seen before. */
   seen(airflow: string, keys: readonly string[]): Promise<ReadonlySet<string>>;
-  saveFacts(airflow: string, kind: 'dags' | 'lineage', value: readonly DagFacts[] | Lineage, readAt: Instant): Promise<void>;
-  loadFacts(): Promise<{ dags: Map<string, DagFacts[]>; lineage: Map<string, Lineage> }>;
+  saveFacts(airflow: string, kind: 'dags', value: readonly DagFacts[], readAt: Instant): Promise<void>;
+  saveFacts(airflow: string, kind: 'lineage', value: Lineage, readAt: Instant): Promise<void>;
+  /** The files that did not load when it was last looked. */
+  saveFacts(airflow: string, kind: 'broken_files', value: readonly string[], readAt: Instant): Promise<void>;
+  loadFacts(): Promise<{ dags: Map<string, DagFacts[]>; lineage: Map<string, Lineage>; brokenFiles: Map<string, string[]> }>;
 }
 
 type InTransaction = <T>(work: (trx: Transaction<Tables>) => Promise<T>) => Promise<T>;
@@ -44,7 +47,7 @@ export function createPollMemory(transaction: InTransaction, read: Kysely<Tables
       );
       return new Set(rows.map((r) => r.key));
     },
-    saveFacts: async (airflow, kind, value, readAt) => {
+    saveFacts: async (airflow: string, kind: Tables['facts']['kind'], value: unknown, readAt: Instant) => {
       const row = { airflow, kind, read_at: readAt, doc: JSON.stringify(value) };
       await transaction((trx) =>
         trx
@@ -56,9 +59,9 @@ export function createPollMemory(transaction: InTransaction, read: Kysely<Tables
     },
     loadFacts: async () => {
       const rows = await read.selectFrom('facts').selectAll().execute();
-      const of = <T>(kind: 'dags' | 'lineage') =>
+      const of = <T>(kind: Tables['facts']['kind']) =>
         new Map(rows.filter((r) => r.kind === kind).map((r) => [r.airflow, JSON.parse(r.doc) as T]));
-      return { dags: of<DagFacts[]>('dags'), lineage: of<Lineage>('lineage') };
+      return { dags: of<DagFacts[]>('dags'), lineage: of<Lineage>('lineage'), brokenFiles: of<string[]>('broken_files') };
     },
   };
 }

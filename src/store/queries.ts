@@ -1,6 +1,5 @@
 /** The read models on their own read-only connection. */
 import type { Kysely } from 'kysely';
-import { sameDag } from '../core/draft.ts';
 import type { DagFacts, DagRef, Lineage, LineageEdge } from '../core/facts.ts';
 import type { Hold } from '../core/hold.ts';
 import type { Incident } from '../core/incident.ts';
@@ -132,6 +131,8 @@ async function allEdges(db: Db): Promise<LineageEdge[]> {
     return edges;
   });
 }
+
+const sameDag = (d: DagRef, e: DagRef): boolean => d.airflow === e.airflow && d.dagId === e.dagId;
 
 async function dag(db: Db, ref: DagRef): Promise<DagView | null> {
   const dagsRow = await db

@@ -90,5 +90,5 @@ export interface Tables {
   counters: { kind: string; n: number };
   timeline_chain: { id: number; hash: string };
   service: { only_row: number; database_id: string; epoch: number; copied_at: string | null; restored: string | null };
-  facts: { airflow: string; kind: 'dags' | 'lineage'; read_at: string; doc: string };
+  facts: { airflow: string; kind: 'dags' | 'lineage' | 'broken_files'; read_at: string; doc: string };
 }

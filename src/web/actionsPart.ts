@@ -1,5 +1,5 @@
 import type { Person } from '../core/events.ts';
-import type { Incident } from '../core/incident.ts';
+import { type Incident, isAboutFiles } from '../core/incident.ts';
 import { isActiveRepair, isOver } from '../core/lifecycle.ts';
 import type { Repair } from '../core/plan.ts';
 import { ROLES, type Role } from '../core/policy.ts';
@@ -124,6 +124,8 @@ function next(view: IncidentView, who: Who): { text: Value; act: Value } {
 }
 
 function contained(incident: Incident, repair: Repair | undefined, who: Who, plan: Html): { text: Value; act: Value } {
+  if (isAboutFiles(incident))
+    return { text: 'Mend the files. It ends by itself as soon as Airflow loads every one of them.', act: null };
   if (repair?.state === 'planning') return { text: 'Airflow is being asked what exactly would run again.', act: plan };
   if (repair?.state === 'proposed') return { text: 'The repair plan waits for a yes.', act: plan };
   if (repair?.state === 'approved') return { text: 'Approved. What would run is asked again, then it starts.', act: plan };
@@ -189,5 +191,5 @@ export function otherActs(view: IncidentView, who: Who): Value {
     tone: 'danger',
     before: html`<p>Its holds are let go, and nothing is repaired.</p>`,
   });
-  return html`<section class="card" aria-labelledby="other-h" data-live="other"><h2 id="other-h">Other ways</h2>${folded('release', confirms ? 'Confirm the release' : 'Release before verification', release)}${folded('dismiss', 'Dismiss: this is no incident', dismiss)}</section>`;
+  return html`<section class="card" aria-labelledby="other-h" data-live="other"><h2 id="other-h">Other ways</h2>${!isAboutFiles(incident) && folded('release', confirms ? 'Confirm the release' : 'Release before verification', release)}${folded('dismiss', 'Dismiss: this is no incident', dismiss)}</section>`;
 }

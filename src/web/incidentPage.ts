@@ -1,4 +1,4 @@
-import type { Delivery, Incident, IncidentRun } from '../core/incident.ts';
+import { type Delivery, type Incident, type IncidentRun, isAboutFiles } from '../core/incident.ts';
 import { type IncidentStatus, isOver } from '../core/lifecycle.ts';
 import { sentence } from '../core/reason.ts';
 import type { HeardSignal } from '../core/signal.ts';
@@ -46,7 +46,7 @@ ${nextPart(view, model)}
 ${happened(model)}
 ${planPart(view.repairs, now, repairForms(view, model))}
 </div><aside class="side">${figures(view.incident, now)}${otherActs(view, model)}</aside></div>
-${blastPart(view)}
+${!isAboutFiles(view.incident) && blastPart(view)}
 ${deliveries(view.incident)}
 ${timelinePart(model.timeline)}`;
   return { title: `${view.incident.severity} ${view.incident.title}`, main, refresh: refresh(view) };
@@ -85,10 +85,19 @@ function happened(model: IncidentPageModel): Html {
   const told = signals.find((signal) => signal.text !== null);
   const log = webUrl(signals.find((signal) => signal.logUrl !== null)?.logUrl ?? null);
   return html`<section class="card" aria-labelledby="happened-h" data-live="happened"><h2 id="happened-h">What happened</h2>
-<p>${dagLink(incident)} in Airflow ${name(incident.airflow)} ${incident.runs.length === 0 ? 'was reported' : 'failed'} at ${moment(incident.timestamps.failedAt)}.${url !== null && html` <a href="${url}" rel="noreferrer">Open in Airflow</a>`}${log !== null && html` <a href="${log}" rel="noreferrer">Open the task log</a>`}</p>
+${isAboutFiles(incident) ? filesPart(incident) : html`<p>${dagLink(incident)} in Airflow ${name(incident.airflow)} ${incident.runs.length === 0 ? 'was reported' : 'failed'} at ${moment(incident.timestamps.failedAt)}.${url !== null && html` <a href="${url}" rel="noreferrer">Open in Airflow</a>`}${log !== null && html` <a href="${log}" rel="noreferrer">Open the task log</a>`}</p>`}
 ${told !== undefined && error(told)}
 ${incident.runs.length > 0 && runs(incident.runs)}
 </section>`;
+}
+
+function filesPart(incident: Incident): Html {
+  const rows = (incident.files ?? []).map(
+    (f) => html`<tr><th scope="row"><code class="name">${f.file}</code><div class="quiet">${f.error}</div></th>
+<td>${f.dags.map((dagId) => html`${dagLink({ airflow: incident.airflow, dagId })} `)}</td><td>${moment(f.since)}</td><td>${f.loadedAt === null ? badge('incident-run-failed', 'does not load') : badge('incident-run-healed', 'loads again')}</td></tr>`,
+  );
+  return html`<p>Airflow ${name(incident.airflow)} cannot load these files. While it cannot, their DAGs do not run.</p>
+<div class="scroll"><table class="rows roomy"><thead><tr><th scope="col">File</th><th scope="col">DAGs</th><th scope="col">Since</th><th scope="col">State</th></tr></thead><tbody>${rows}</tbody></table></div>`;
 }
 
 const error = (signal: HeardSignal): Html => html`<pre class="error"><code>${signal.text}</code></pre>`;

@@ -42,6 +42,8 @@ const EVENT_WORDS: Readonly<Record<string, string>> = {
   'source.gap': 'A source could not be read',
   'signal.fallout': 'Fallout',
   'signal.joined': 'Same cause',
+  'file.broken': 'A DAG file does not load',
+  'file.loaded': 'A DAG file loads again',
 };
 
 const GOOD = /succeeded|resolved|released$|verified|healed|ran$|done$/;

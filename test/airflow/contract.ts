@@ -187,6 +187,7 @@ const readingContract = (given: () => Bench) => {
       read_audit_log: 'yes',
       read_lineage: lineage,
       read_assets: 'yes',
+      read_import_errors: 'yes',
       create_asset_events: 'yes',
     });
   });

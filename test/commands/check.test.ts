@@ -28,6 +28,7 @@ const NAMES = [
   'read_audit_log',
   'read_lineage',
   'read_assets',
+  'read_import_errors',
   'create_asset_events',
 ];
 const rights = (change: Readonly<Record<string, Capability['allowed']>> = {}): Capability[] =>
@@ -257,7 +258,7 @@ test('what Airflow says cannot move the cursor of a terminal', async () => {
 test('where a right is missing, the commands for an account that has it are printed; --roles prints them always', async () => {
   const lacking = await check({ rights: rights({ read_audit_log: 'no' }) });
   expect(lacking.text).toContain(
-    'airflow roles add-perms Firedamper -a can_read -r Website DAGs "DAG Runs" "Task Instances" "DAG Dependencies" "Audit Logs" Assets',
+    'airflow roles add-perms Firedamper -a can_read -r Website DAGs "DAG Runs" "Task Instances" "DAG Dependencies" "Audit Logs" ImportError Assets',
   );
   expect((await check({}, { roles: true })).text).toContain('SIMPLE_AUTH_MANAGER_USERS="admin:admin,firedamper:op"');
 });

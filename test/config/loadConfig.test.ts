@@ -54,7 +54,7 @@ describe('a good file', () => {
     });
     expect(config.policy).toEqual({
       mode: 'armed',
-      watch: { dags: ['*'], ignoreDags: [], ignoreTags: [], ignoreRunTypes: [] },
+      watch: { dags: ['*'], ignoreDags: [], ignoreTags: [], ignoreRunTypes: [], importErrors: true },
       hold: {
         at: 'task_failure',
         maxDags: 50,

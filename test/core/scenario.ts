@@ -30,7 +30,7 @@ export const START = '2026-11-21T06:00:00.000Z';
 
 export const POLICY: Policy = {
   mode: 'armed',
-  watch: { dags: ['*'], ignoreDags: [], ignoreTags: [], ignoreRunTypes: [] },
+  watch: { dags: ['*'], ignoreDags: [], ignoreTags: [], ignoreRunTypes: [], importErrors: true },
   hold: {
     at: 'task_failure',
     maxDags: 50,

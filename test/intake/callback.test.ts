@@ -22,6 +22,11 @@ describe('the payloads that both languages share', () => {
   it.each([
     ['import_error.json', "/opt/airflow/dags/orders_etl.py cannot be imported: ModuleNotFoundError: No module named 'panda'"],
     ['import_error_bare.json', expect.stringMatching(/cannot be imported: no reason given/)],
+  ])('%s is a reason to look which files are broken', (name, what) => {
+    expect(parse(load(name))).toEqual({ shape: 'broken_file', what });
+  });
+
+  it.each([
     ['asset_event.json', expect.stringMatching(/^asset .+ was updated$/)],
     ['asset_event_without_run.json', 'asset s3://warehouse/orders was updated'],
   ])('%s is noted, and nothing follows from it', (name, what) => {

@@ -83,7 +83,9 @@ async function measure(lab: PackageLab, receiver: MatrixReceiver, stops: (() => 
     const causes = [...(await momentsOf(lab, each.dagId)), ...(act === undefined ? [] : [act])];
     cases.push(await resultOf(each, airflow, { causes, end: end ?? null }, receiver, await service.found(each.dagId)));
   }
-  cases.push(await importErrorResult(receiver, broken, await service.found(IMPORT_ERROR.dagId)));
+  // The list of files that do not load is read with the list of DAGs, less often than failures.
+  const file = await until('the service has found the file', 30, () => service.foundFile(IMPORT_ERROR.file)).catch(() => null);
+  cases.push(await importErrorResult(receiver, broken, file));
   return {
     ...{ version: lab.airflow.version, date: new Date().toISOString().slice(0, 10), cases },
     packageVersion: String(receiver.arrivals.at(-1)?.body.package_version ?? ''),

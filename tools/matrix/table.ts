@@ -44,7 +44,7 @@ const NOTES = [
   'for runs from the end that Airflow gives them, so that 0.01 s says that Airflow had decided and called at once. The last column is the real service with',
   'callbacks switched off and a poll each 3 s: the incident that it opened, and when, after the end of the run (negative: the task was seen first).',
   'Missing kinds are those for which Airflow calls nobody (for a run set to failed 2.10.5 called somebody in one of two measurements, a second late).',
-  'A callback that says more than the listener has an id of its own. An import error has no run, and so no incident. Shorter than by default: loss of a heartbeat after 30 s (300 s), looked for each 5 to 10 s.',
+  'A callback that says more than the listener has an id of its own. An import error has no run: what is found is the file. Shorter than by default: loss of a heartbeat after 30 s (300 s), looked for each 5 to 10 s.',
 ];
 
 /** What has to be equal for two versions to share a row: everything but the times. */
@@ -114,13 +114,13 @@ const code = (text: string) => `\`${text}\``;
 
 /** What must hold whatever the version: nothing unsigned, nothing unheard, nothing said of a task that never ran. */
 export function problemsIn({ version, cases, unsigned }: VersionResult): string[] {
-  const heardOf = (each: CaseResult) => each.events.length > 0 || each.poll !== null || noImportHook(version, each);
+  const heardOf = (each: CaseResult) => each.events.length > 0 || each.poll !== null;
   const unheard = cases.filter((each) => !heardOf(each)).map((each) => `${each.dagId} was heard by nobody`);
   const notFailed = cases
     .filter((each) => each.run !== null && each.run.state !== 'failed')
     .map((each) => `${each.dagId} is ${each.run?.state}`);
   const unpolled = cases
-    .filter((each) => each.run?.state === 'failed' && each.poll === null)
+    .filter((each) => (each.run?.state === 'failed' || each.dagId === IMPORT_ERROR.dagId) && each.poll === null)
     .map((each) => `${each.dagId} was not found by the poll`);
   const invented = cases
     .filter((each) => each.events.some(({ taskId }) => taskId === 'after'))
@@ -133,9 +133,4 @@ export function problemsIn({ version, cases, unsigned }: VersionResult): string[
     ...(unsigned > 0 ? [`${unsigned} requests were not signed`] : []),
   ];
   return found.map((problem) => `${version}: ${problem}`);
-}
-
-/** 2.9 has no hook for it, and the service's poll asks for failed runs: a file that cannot be read has none. */
-function noImportHook(version: string, each: CaseResult): boolean {
-  return version.startsWith('2.9.') && each.dagId === IMPORT_ERROR.dagId;
 }

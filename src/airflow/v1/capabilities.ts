@@ -37,6 +37,11 @@ export const v1Capabilities = ({ wire }: V1Setting, pages: WebPages | null): (()
     { name: 'read_lineage', kind: 'read', ask: () => dependencyPage(pages) },
     { name: 'read_assets', kind: 'read', ask: () => wire.get('/datasets', { lane: 'reads', query: { limit: 1 } }, nothing) },
     {
+      name: 'read_import_errors',
+      kind: 'read',
+      ask: () => wire.get('/importErrors', { lane: 'reads', query: { limit: 1 } }, nothing),
+    },
+    {
       name: 'create_asset_events',
       kind: 'write',
       ask: () =>

@@ -3,12 +3,12 @@ import type { Calls, ListLane, Setting } from '../calls.ts';
 import { allPages } from '../pages.ts';
 import type { paths } from '../schema-v1.d.ts';
 import { rows, type TypedWire } from '../typedWire.ts';
-import { dagDetails, dagFacts, taskGraph } from './translate.ts';
+import { dagDetails, dagFacts, importErrorFacts, taskGraph } from './translate.ts';
 
 export type V1Wire = TypedWire<paths>;
 export type V1Setting = Setting & { readonly wire: V1Wire };
 
-type DagCalls = Pick<Calls, 'listDags' | 'getDag' | 'getDagDetails' | 'getTaskGraph' | 'setPaused'>;
+type DagCalls = Pick<Calls, 'listDags' | 'listImportErrors' | 'getDag' | 'getDagDetails' | 'getTaskGraph' | 'setPaused'>;
 
 /** Containment and release wait for these lists, so they never queue behind a poll that hangs; the lineage reads them in its own lane. */
 export const v1Dags = ({ wire }: V1Setting, lane: ListLane = 'reads'): DagCalls => ({
@@ -20,6 +20,15 @@ export const v1Dags = ({ wire }: V1Setting, lane: ListLane = 'reads'): DagCalls 
           total: body.total_entries,
         })),
       (dag) => dag.dagId,
+    ),
+  listImportErrors: () =>
+    allPages(
+      (limit, offset) =>
+        wire.get('/importErrors', { lane: 'survey', query: { limit, offset } }, (body) => ({
+          rows: rows(body.import_errors, 'import_errors').map(importErrorFacts),
+          total: body.total_entries,
+        })),
+      (error) => error.file,
     ),
   getDag: (dagId) => wire.get('/dags/{dag_id}', { lane: 'reads', ids: { dag_id: dagId } }, dagFacts),
   getDagDetails: (dagId) => wire.get('/dags/{dag_id}/details', { lane: 'reads', ids: { dag_id: dagId } }, dagDetails),

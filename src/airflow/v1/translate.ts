@@ -5,12 +5,24 @@ import type {
   ClearedTask,
   DagDetails,
   DagFacts,
+  ImportErrorFacts,
   RunFacts,
   TaskFacts,
   TaskGraph,
 } from '../../core/facts.ts';
 import type { components } from '../schema-v1.d.ts';
-import { assetCondition, flag, instant, instantOrNull, runState, text, textOrNull, texts, whole } from '../translate.ts';
+import {
+  assetCondition,
+  flag,
+  instant,
+  instantOrNull,
+  lastLine,
+  runState,
+  text,
+  textOrNull,
+  texts,
+  whole,
+} from '../translate.ts';
 import { rows } from '../typedWire.ts';
 
 export type V1 = components['schemas'];
@@ -30,8 +42,14 @@ export const dagFacts = (dag: V1['DAG']): DagFacts => {
     maxActiveRuns: dag.max_active_runs ?? null,
     nextRunAfter: instantOrNull(dag.next_dagrun_create_after, 'next_dagrun_create_after'),
     nextLogicalDate: instantOrNull(dag.next_dagrun, 'next_dagrun'),
+    file: textOrNull(dag.fileloc),
   };
 };
+
+export const importErrorFacts = (error: V1['ImportError']): ImportErrorFacts => ({
+  file: text(error.filename, 'filename'),
+  error: lastLine(error.stack_trace),
+});
 
 /** Cron text as it stands; time deltas as `every N s`. Null for a DAG without a schedule of its own. */
 const scheduleText = (interval: V1['ScheduleInterval'] | undefined): string | null => {

@@ -50,6 +50,11 @@ export const v2Capabilities = ({ wire, now }: V2Setting): (() => Promise<readonl
     { name: 'read_lineage', kind: 'read', ask: () => wire.get('/ui/dependencies', { lane: 'reads' }, nothing) },
     { name: 'read_assets', kind: 'read', ask: () => wire.get('/api/v2/assets', { lane: 'reads', query: { limit: 1 } }, nothing) },
     {
+      name: 'read_import_errors',
+      kind: 'read',
+      ask: () => wire.get('/api/v2/importErrors', { lane: 'reads', query: { limit: 1 } }, nothing),
+    },
+    {
       name: 'create_asset_events',
       kind: 'write',
       ask: () =>

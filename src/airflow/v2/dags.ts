@@ -3,12 +3,12 @@ import type { Calls, ListLane, Setting } from '../calls.ts';
 import { allPages, pageSize } from '../pages.ts';
 import type { paths } from '../schema-v2.d.ts';
 import { rows, type TypedWire } from '../typedWire.ts';
-import { dagDetails, dagFacts, taskGraph } from './translate.ts';
+import { dagDetails, dagFacts, importErrorFacts, taskGraph } from './translate.ts';
 
 export type V2Wire = TypedWire<paths>;
 export type V2Setting = Setting & { readonly wire: V2Wire };
 
-type DagCalls = Pick<Calls, 'listDags' | 'getDag' | 'getDagDetails' | 'getTaskGraph' | 'setPaused'>;
+type DagCalls = Pick<Calls, 'listDags' | 'listImportErrors' | 'getDag' | 'getDagDetails' | 'getTaskGraph' | 'setPaused'>;
 
 /** Containment and release wait for these lists, so they never queue behind a poll that hangs; the lineage reads them in its own lane. */
 export const v2Dags = ({ wire }: V2Setting, lane: ListLane = 'reads'): DagCalls => ({
@@ -20,6 +20,15 @@ export const v2Dags = ({ wire }: V2Setting, lane: ListLane = 'reads'): DagCalls 
           total: body.total_entries,
         })),
       (dag) => dag.dagId,
+    ),
+  listImportErrors: () =>
+    allPages(
+      (limit, offset) =>
+        wire.get('/api/v2/importErrors', { lane: 'survey', query: { limit, offset } }, (body) => ({
+          rows: rows(body.import_errors, 'import_errors').map(importErrorFacts),
+          total: body.total_entries,
+        })),
+      (error) => error.file,
     ),
   getDag: (dagId) => wire.get('/api/v2/dags/{dag_id}', { lane: 'reads', ids: { dag_id: dagId } }, dagFacts),
   getDagDetails: (dagId) => wire.get('/api/v2/dags/{dag_id}/details', { lane: 'reads', ids: { dag_id: dagId } }, dagDetails),

@@ -6,6 +6,7 @@ import type {
   ClearedTask,
   DagDetails,
   DagFacts,
+  ImportErrorFacts,
   RunFacts,
   TaskFacts,
   TaskGraph,
@@ -17,6 +18,7 @@ import {
   instant,
   instantOrNull,
   isoDurationSeconds,
+  lastLine,
   runState,
   text,
   textOrNull,
@@ -40,8 +42,17 @@ export const dagFacts = (dag: V2['DAGResponse']): DagFacts => {
     maxActiveRuns: dag.max_active_runs ?? null,
     nextRunAfter: instantOrNull(dag.next_dagrun_run_after, 'next_dagrun_run_after'),
     nextLogicalDate: instantOrNull(dag.next_dagrun_logical_date, 'next_dagrun_logical_date'),
+    file: dag.relative_fileloc ? fileIn(dag.bundle_name, dag.relative_fileloc) : null,
   };
 };
+
+/** Files are told apart by bundle and the path within it (3.0.6-3.3.2); of a new file there is an error and no DAG. */
+const fileIn = (bundle: string | null | undefined, path: string): string => (bundle ? `${bundle}/${path}` : path);
+
+export const importErrorFacts = (error: V2['ImportErrorResponse']): ImportErrorFacts => ({
+  file: fileIn(error.bundle_name, text(error.filename, 'filename')),
+  error: lastLine(error.stack_trace),
+});
 
 /** `Asset`, `Asset or 0 0 * * *`, `Partitioned Asset`: the summaries of the asset timetables (3.0-3.3). */
 const assetScheduled = (summary: string | null): boolean => summary !== null && /\bAsset\b/.test(summary);

@@ -167,6 +167,16 @@ export class FakeAirflow {
 
   // --- break
 
+  /** The file of the DAG (or of none) does not load any more: `x.py`, with the last line of its trace. */
+  breakFile(file: string, error: string): void {
+    this.world.brokenFiles.set(
+      file,
+      `Traceback (most recent call last):\n  File "/dags/${file}", line 1, in <module>\n${error}\n`,
+    );
+  }
+  mendFile(file: string): void {
+    this.world.brokenFiles.delete(file);
+  }
   inject(rule: FaultRule | Fault): FaultRule {
     const added = 'kind' in rule ? { fault: rule } : rule;
     this.#server.faults.push(added);

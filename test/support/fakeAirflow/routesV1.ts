@@ -8,6 +8,7 @@ import {
   dagV1,
   datasetV1,
   eventV1,
+  importErrorV1,
   operatorName,
   runV1,
   taskReferenceV1,
@@ -104,6 +105,9 @@ export const routesV1 = (world: World, cap: number): readonly Route[] => {
       return ok(taskV1(run, task, operatorName(world.dags.get(run.dagId)?.spec.tasks[task.taskId])));
     }),
     get('/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}/links', [], ({ ids }) => ok(extraLinks(world, ids))),
+    get('/importErrors', [...paging], (call) =>
+      list('import_errors', [...world.brokenFiles], call, importErrorV1, 'import_error_id'),
+    ),
     get('/datasets', [...paging, 'uri_pattern', 'dag_ids'], (call) =>
       list('datasets', [...world.assets.keys()], call, (uri) => datasetV1(world, uri), 'id'),
     ),

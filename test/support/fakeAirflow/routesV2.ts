@@ -3,7 +3,7 @@ import { type BackfillBody, backfillDates, type ClearBody, cancelBackfill, selec
 import type { Answer } from './http.ts';
 import { atOrAfter, type Call, iso, likes, ordered, type PageRules, page, type Route, timeParam } from './routing.ts';
 import { operatorName, templateFields } from './shapesV1.ts';
-import { assetV2, auditV2, backfillV2, dagDetailsV2, dagV2, eventV2, graphV2, runV2, taskV2 } from './shapesV2.ts';
+import { assetV2, auditV2, backfillV2, dagDetailsV2, dagV2, eventV2, graphV2, importErrorV2, runV2, taskV2 } from './shapesV2.ts';
 import { FakeError, type Run, type TaskInstance } from './types.ts';
 import type { World } from './world.ts';
 
@@ -49,7 +49,11 @@ export const routesV2 = (world: World, cap: number): readonly Route[] => {
     get('/dags', (call) =>
       list(
         'dags',
-        [...world.dags.values()].filter((dag) => call.query.get('exclude_stale') === 'false' || dag.spec.stale !== true),
+        // A DAG whose file is broken is stale within seconds (3.3.2); 2.11.2 lists it on.
+        [...world.dags.values()].filter(
+          (dag) =>
+            call.query.get('exclude_stale') === 'false' || (dag.spec.stale !== true && !world.brokenFiles.has(`${dag.id}.py`)),
+        ),
         call,
         (dag) => dagV2(world, dag),
         ['dag_id'],
@@ -102,6 +106,9 @@ export const routesV2 = (world: World, cap: number): readonly Route[] => {
         );
       return ok(taskV2(run, task, operatorOf(world, run, task), fields(true)));
     }),
+    get('/importErrors', (call) =>
+      list('import_errors', [...world.brokenFiles], call, importErrorV2, ['import_error_id'], 'import_error_id'),
+    ),
     get('/assets', (call) => list('assets', [...world.assets.keys()], call, (uri) => assetV2(world, uri), ['id'], 'id')),
     get('/assets/events', (call) => {
       const since = timeParam(call.query, 'timestamp_gte');

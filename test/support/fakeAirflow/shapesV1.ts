@@ -31,6 +31,10 @@ export const dagV1 = (world: World, dag: Dag) => {
   };
 };
 
+export const importErrorV1 = ([file, trace]: readonly [string, string]) => ({
+  ...{ import_error_id: 1, timestamp: isoV1(0), filename: `/dags/${file}`, stack_trace: trace },
+});
+
 export const dagDetailsV1 = (world: World, dag: Dag) => {
   const schedule = dag.spec.schedule ?? null;
   const seconds = dag.spec.timeoutSeconds;

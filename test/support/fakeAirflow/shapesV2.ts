@@ -22,6 +22,9 @@ export const dagV2 = (world: World, dag: Dag) => {
     dag_display_name: dag.id,
     is_paused: dag.paused,
     is_stale: dag.spec.stale ?? false,
+    fileloc: `/dags/${dag.id}.py`,
+    relative_fileloc: `${dag.id}.py`,
+    bundle_name: 'dags-folder',
     tags: (dag.spec.tags ?? []).map((name) => ({ name, dag_id: dag.id })),
     owners: dag.spec.owners ?? ['airflow'],
     timetable_summary: summary,
@@ -33,6 +36,10 @@ export const dagV2 = (world: World, dag: Dag) => {
     ...(minor(world) >= 3 ? { is_backfillable: every !== null, timetable_periodic: every !== null } : {}),
   };
 };
+
+export const importErrorV2 = ([file, trace]: readonly [string, string]) => ({
+  ...{ import_error_id: 1, timestamp: iso(0), filename: file, bundle_name: 'dags-folder', stack_trace: trace },
+});
 
 export const dagDetailsV2 = (world: World, dag: Dag) => ({
   ...dagV2(world, dag),

@@ -52,6 +52,8 @@ export class World {
   readonly effects: Effect[] = [];
   /** `dag/task` -> outcome, changeable while it runs: how a test breaks and mends a task. */
   readonly outcomes = new Map<string, Outcome>();
+  /** `x.py` -> trace. The DAG x stands in that file. */
+  readonly brokenFiles = new Map<string, string>();
   readonly scheduler: Scheduler;
   #order = 0;
 

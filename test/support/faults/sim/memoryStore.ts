@@ -128,7 +128,7 @@ function memoryPoll(
             .filter(([k]) => k.startsWith(`${kind}\n`))
             .map(([k, v]) => [k.slice(kind.length + 1), JSON.parse(v) as T]),
         );
-      return { dags: of('dags'), lineage: of('lineage') };
+      return { dags: of('dags'), lineage: of('lineage'), brokenFiles: of('broken_files') };
     },
   };
 }

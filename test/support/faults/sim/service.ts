@@ -96,6 +96,7 @@ export async function startService(parts: ServiceParts): Promise<SimService> {
     inbox: store.inbox,
     responder,
     complete: async (s) => s,
+    onBrokenFile: () => undefined,
     onNoted: () => undefined,
     onError: say,
   });
