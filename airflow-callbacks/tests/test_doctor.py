@@ -195,8 +195,14 @@ class Tls:
             except OSError:
                 return
             try:
-                with self.context.wrap_socket(plain, server_side=True) as secure:
-                    if secure.recv(65536):
+                with self.context.wrap_socket(plain, server_side=True) as secure, secure.makefile("rb") as asked:
+                    length = 0
+                    while (line := asked.readline()) not in (b"\r\n", b""):
+                        if line.lower().startswith(b"content-length:"):
+                            length = int(line.split(b":")[1])
+                    # Head and body may come apart, and an answer to half a request is cut off.
+                    asked.read(length)
+                    if line:
                         secure.sendall(b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n")
             except OSError:
                 plain.close()
@@ -226,7 +232,7 @@ def test_a_certificate_is_looked_at(
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
     code, text = told()
     assert f"is trusted, for {tls.days} more days" in text
-    assert code == (0 if tls.days > 14 else 1)
+    assert code == (0 if tls.days > 14 else 1), text
 
 
 def test_https_to_a_port_that_speaks_http(configured: Receiver, told: Any, monkeypatch: pytest.MonkeyPatch) -> None:

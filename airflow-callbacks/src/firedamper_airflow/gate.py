@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import datetime
 import time
-from typing import Any, Optional, Union
+from typing import TYPE_CHECKING, Any, Optional, Union
 
-from firedamper_airflow import asking, settings
+if TYPE_CHECKING:
+    from firedamper_airflow.asking import Question
+
+# What asks, and what reads the settings, is imported by the task when it runs: a DAG file that names the gate is parsed every 30 s.
 
 try:  # 3.x
     from airflow.sdk.bases.sensor import BaseSensorOperator
@@ -70,7 +73,7 @@ class FiredamperGate(BaseSensorOperator):  # type: ignore[misc,unused-ignore]
         self.when_blocked = _one_of("when_blocked", when_blocked, WHEN_BLOCKED)
         self.on_unreachable = _one_of("on_unreachable", on_unreachable, ON_UNREACHABLE)
         self.deferrable = _deferrable_by_default() if deferrable is None else deferrable
-        self._heard = asking.UNKNOWN
+        self._heard: Optional[str] = None
 
     def execute(self, context: Any) -> None:
         if not self.deferrable:
@@ -80,6 +83,8 @@ class FiredamperGate(BaseSensorOperator):  # type: ignore[misc,unused-ignore]
 
     def poke(self, context: Any) -> bool:
         """One question. True: go on. Raises what ends this task."""
+        from firedamper_airflow import asking, settings
+
         answer = asking.ask(settings.in_task(asked_for=True), _question(context))
         self._heard = answer.decision
         if answer.decision == asking.UNKNOWN:
@@ -97,6 +102,8 @@ class FiredamperGate(BaseSensorOperator):  # type: ignore[misc,unused-ignore]
 
     def resumed(self, context: Any, event: Optional[dict[str, Any]] = None, deadline: float = 0.0) -> None:
         """Called when the trigger has something to say. What it says is only a hint: the question is asked again, here."""
+        from firedamper_airflow import asking
+
         if self._goes_through(context):
             return
         if (event or {}).get("why") == "unreachable" and self._heard == asking.WAIT:
@@ -158,11 +165,13 @@ class FiredamperGate(BaseSensorOperator):  # type: ignore[misc,unused-ignore]
         )
 
 
-def _question(context: Any) -> asking.Question:
+def _question(context: Any) -> Question:
+    from firedamper_airflow.asking import Question
+
     run = context.get("dag_run")
     # Absent from the context, and None at the run, where a run has none (3.x).
     moment = getattr(run, "logical_date", None) or getattr(run, "execution_date", None)
-    return asking.Question(
+    return Question(
         dag_id=context["ti"].dag_id,
         run_id=context.get("run_id") or getattr(run, "run_id", None),
         logical_date=moment.isoformat() if moment is not None else None,
