@@ -7,5 +7,11 @@ export default defineConfig({
     // Faults, model and soak take minutes and tools of the system: `vitest.faults.config.ts`.
     exclude: ['test/live/**', 'test/faults/**', 'test/model/**', 'test/soak/**'],
     testTimeout: 30_000,
+    // With --coverage (`npm run test:fast` has it): no branch of the rules of hold, approval and verification is without a test.
+    coverage: {
+      include: ['containment', 'ownership', 'approval', 'verification'].map((rules) => `src/core/${rules}.ts`),
+      reporter: ['text'],
+      thresholds: { branches: 100 },
+    },
   },
 });

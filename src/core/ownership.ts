@@ -84,6 +84,7 @@ export function unpaused(draft: Draft, dag: DagRef, found: UnpauseFound): string
       draft.putOwnership({ ...own, state: 'ours', uncertain: true });
       for (const h of leaving) ask(draft, h, found.why);
       break;
+    /* v8 ignore next -- @preserve: no other finding exists, by type */
     default:
       found satisfies never;
   }
