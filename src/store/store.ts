@@ -8,7 +8,7 @@ import type { DomainEvent } from '../core/events.ts';
 import type { Instant } from '../core/facts.ts';
 import { CHANGES_OUTSIDE, type Intent, type IntentKind } from '../core/intent.ts';
 import type { Restored } from '../core/restore.ts';
-import { type FiredamperError, unavailable } from '../errors.ts';
+import type { FiredamperError } from '../errors.ts';
 import type { ChainHead } from './chain.ts';
 import * as codec from './codec.ts';
 import { openDatabase } from './database.ts';
@@ -19,7 +19,7 @@ import type { ReadModels } from './readModels.ts';
 import { forgetCallbacks, forgetIncidents } from './retention.ts';
 import { loadState, saveDecision } from './state.ts';
 import type { Tables } from './tables.ts';
-import { createGuard } from './trouble.ts';
+import { createGuard, Superseded } from './trouble.ts';
 
 export interface Store extends PollMemory {
   /** Load, decide, save in one transaction; `inboxDone` rows are marked in the same one. A throwing `decide` rolls everything back. */
@@ -134,7 +134,9 @@ export async function openStore(
 async function refuseIfSuperseded(trx: Transaction<Tables>, epoch: number): Promise<void> {
   const row = await trx.selectFrom('service').select('epoch').executeTakeFirst();
   if (row?.epoch !== epoch)
-    throw unavailable(`another Firedamper was started on this database (start ${row?.epoch ?? 'unknown'}, this is ${epoch})`);
+    throw new Superseded(
+      `another Firedamper was started on this database (start ${row?.epoch ?? 'unknown'}, this is ${epoch}): this one ends`,
+    );
 }
 
 /** More than this many open intents are looked at in the next round. */

@@ -27,6 +27,13 @@ function explain(error: unknown, path: string, trouble: Trouble): FiredamperErro
     : unavailable(`${what}; nothing was stored`);
 }
 
+/** Two processes must never act on one database: whoever was started last has it, and the other one ends. */
+export class Superseded extends FiredamperError {
+  constructor(message: string) {
+    super('unavailable', message);
+  }
+}
+
 interface Watched {
   stillThere(): void;
   /** How many rows have been changed so far. */
@@ -38,15 +45,16 @@ interface Watched {
 export function createGuard(path: string, { stillThere, changes, onFatal }: Watched) {
   let trouble: string | null = null;
   let broken: FiredamperError | null = null;
+  const giveUp = (said: FiredamperError): void => {
+    broken = said;
+    onFatal(said);
+  };
   const told = (error: unknown): unknown => {
-    const kind = troubleOf(error);
+    const kind = error instanceof Superseded ? 'fatal' : troubleOf(error);
     if (kind === null) return error;
-    const said = explain(error, path, kind);
+    const said = error instanceof Superseded ? error : explain(error, path, kind);
     trouble = said.message;
-    if (kind === 'fatal') {
-      broken = said;
-      onFatal(said);
-    }
+    if (kind === 'fatal') giveUp(said);
     return said;
   };
   return {

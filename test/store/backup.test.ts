@@ -281,12 +281,16 @@ describe('while it observes', () => {
   });
 });
 
-test('a process that was superseded writes nothing any more', async () => {
+test('a process that was superseded writes nothing any more, and ends', async () => {
+  await store.close();
+  const ended: string[] = [];
+  store = await openStore(file(), LATER, (error) => ended.push(error.message));
   // The lock file was deleted under the running process: nothing else stops the second one.
   for (const name of readdirSync(dir)) if (name.endsWith('.lock')) rmSync(file(name));
   const second = await openStore(file());
   await expect(store.inbox.accept(callback('w2'))).rejects.toThrow('another Firedamper was started on this database');
   await expect(store.claim(LATER, [], new Set())).rejects.toThrow('another Firedamper');
+  expect(ended, 'told once').toEqual([expect.stringContaining('this one ends')]);
   expect(await second.inbox.accept(callback('w3'))).toMatchObject({ duplicate: false });
   await second.close();
 });
