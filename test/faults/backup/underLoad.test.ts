@@ -1,11 +1,11 @@
 /** R15, the real program: copies are made while callbacks pour in, the service is killed, a copy is put back, and nothing happens before a person says so. */
-import { rmSync } from 'node:fs';
+import { cpSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type FakeAirflow, startFakeAirflow } from '../../support/fakeAirflow/index.ts';
 import { makeProgram, type Program, retry } from '../../support/faults/backup/program.ts';
-import { figure } from '../../support/faults/crash/figure.ts';
+import { failsAsItMust, figure } from '../../support/faults/crash/figure.ts';
 
 const COPIES = 4;
 let fake: FakeAirflow;
@@ -29,11 +29,11 @@ afterAll(async () => {
 const ours = () => fake.effects.filter((e) => e.by === 'firedamper');
 
 /** Sends callbacks as fast as they are answered; answers with how to stop it. Each id is noted once its 202 is here. */
-function pour(acknowledged: string[]) {
+function pour(acknowledged: string[], named = 'load') {
   let on = true;
   const senders = Array.from({ length: 8 }, async (_, s) => {
     for (let n = 0; on; n++) {
-      const id = `load-${s}-${n}`;
+      const id = `${named}-${s}-${n}`;
       if ((await program.callback(retry(`nobody_${s}`, `r${n}`), id)) === 202) acknowledged.push(id);
     }
   });
@@ -41,6 +41,16 @@ function pour(acknowledged: string[]) {
     on = false;
     await Promise.all(senders);
   };
+}
+
+function idsIn(copy: string): ReadonlySet<unknown> {
+  const db = new Database(copy, { readonly: true });
+  try {
+    expect(db.pragma('integrity_check', { simple: true })).toBe('ok');
+    return new Set(db.prepare('select webhook_id from inbox').pluck().all());
+  } finally {
+    db.close();
+  }
 }
 
 test('a copy made under load is whole and holds everything that was acknowledged before it began', async () => {
@@ -52,16 +62,33 @@ test('a copy made under load is whole and holds everything that was acknowledged
     const before = acknowledged.slice();
     const copy = join(program.folder, `copy-${n}.db`);
     expect((await program.command('backup', '--to', copy)).code).toBe(0);
-    const db = new Database(copy, { readonly: true });
-    expect(db.pragma('integrity_check', { simple: true })).toBe('ok');
-    const there = new Set(db.prepare('select webhook_id from inbox').pluck().all());
-    db.close();
+    const there = idsIn(copy);
     missing += before.filter((id) => !there.has(id)).length;
   }
   await stop();
   figure('R15', { copies_under_load: COPIES, callbacks_acknowledged: acknowledged.length, missing_in_a_copy: missing });
   expect(acknowledged.length).toBeGreaterThan(200);
   expect(missing).toBe(0);
+});
+
+test('control: files that are copied as they lie there, while the service writes', async () => {
+  const acknowledged: string[] = [];
+  const stop = pour(acknowledged, 'lying');
+  let missing = 0;
+  for (let n = 0; n < COPIES; n++) {
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const before = acknowledged.slice();
+    const copy = join(program.folder, `as-it-lies-${n}.db`);
+    cpSync(join(program.folder, 'firedamper.db'), copy);
+    // Of a copy that cannot be read at all nothing is there.
+    const there = await Promise.resolve(copy)
+      .then(idsIn)
+      .catch(() => new Set());
+    missing += before.filter((id) => !there.has(id)).length;
+  }
+  await stop();
+  expect(missing).toBeGreaterThan(0);
+  failsAsItMust('R15', 'copies made with cp, without the log', `${missing} acknowledged are not in them`);
 });
 
 test('the drill: killed, put back, observes, is confirmed, acts', async () => {

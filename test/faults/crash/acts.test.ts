@@ -64,6 +64,7 @@ test(`R4: kill -9 at ${points.length} named points`, async () => {
     unsettled: sum.unsettled,
     slowest_settled_s: (sum.settledMs / 1000).toFixed(1),
   });
+  expect(points, 'a name that no point has').not.toEqual([]);
   expect(wrong).toEqual({});
   expect(new Set(points.map((p) => p.name)).size, 'every point has its own name').toBe(points.length);
   if (!process.env.FIREDAMPER_POINT) expect(sum.kills).toBeGreaterThanOrEqual(60);
