@@ -1,7 +1,20 @@
 import type { Person } from '../core/events.ts';
 import { reason } from '../core/reason.ts';
 import type { IncidentView } from '../store/readModels.ts';
-import { BACKFILL, DONE, dagModel, FAILED, HOSTILE, hostile, listed, NOW, RUNNING, TROUBLED, wide } from './galleryViews.ts';
+import {
+  BACKFILL,
+  DONE,
+  dagModel,
+  FAILED,
+  FILES,
+  HOSTILE,
+  hostile,
+  listed,
+  NOW,
+  RUNNING,
+  TROUBLED,
+  wide,
+} from './galleryViews.ts';
 import { incidentList } from './incidentList.ts';
 import { incidentPage } from './incidentPage.ts';
 import { layout, type Page, type Shell } from './layout.ts';
@@ -47,6 +60,7 @@ export const GALLERY: Readonly<Record<string, () => string>> = {
       shell('incidents', { person: { name: 'alice', role: 'approver' } }),
       incident(sample.view(), { name: 'alice', role: 'approver' }),
     ),
+  'incident-files': () => layout(shell('incidents'), incident(FILES)),
   'incident-open': () =>
     layout(
       shell('incidents'),

@@ -195,6 +195,43 @@ export const FAILED = sample.view({
   ],
 });
 
+export const FILES = sample.view({
+  incident: sample.incident({
+    id: 'inc-2042',
+    type: 'platform',
+    dagId: 'dags-folder/finance/revenue.py',
+    title: '2 DAG files of prod do not load',
+    status: 'contained',
+    statusReason: reason('files_broken', {
+      files: "dags-folder/finance/revenue.py (ModuleNotFoundError: No module named 'panda')",
+    }),
+    runs: [],
+    spared: [],
+    gaps: [],
+    acknowledgedBy: null,
+    fixedBy: null,
+    files: [
+      {
+        file: 'dags-folder/finance/revenue.py',
+        error: "ModuleNotFoundError: No module named 'panda'",
+        dags: ['revenue_report', 'revenue_daily'],
+        since: sample.at(0),
+        loadedAt: null,
+      },
+      {
+        file: 'dags-folder/stock.py',
+        error: 'SyntaxError: invalid syntax',
+        dags: [],
+        since: sample.at(0),
+        loadedAt: sample.at(9),
+      },
+    ],
+  }),
+  holds: [],
+  repairs: [],
+  signals: [],
+});
+
 export const listed: readonly Incident[] = [
   sample.incident(),
   sample.incident({

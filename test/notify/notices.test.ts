@@ -38,6 +38,27 @@ test('a reopened incident and one of the platform say so', () => {
   );
 });
 
+test('DAG files that do not load: which, whose DAGs, and that it is over', () => {
+  const at = '2026-11-21T06:00:00.000Z';
+  const files = [
+    { file: 'a.py', error: 'SyntaxError: x', dags: ['a1', 'a2'], since: at, loadedAt: null },
+    { file: 'b.py', error: 'SyntaxError: x', dags: [], since: at, loadedAt: null },
+  ];
+  const about = { type: 'platform', dagId: 'a.py', runs: [], files } as const;
+  const broken = incident({
+    ...about,
+    statusReason: reason('files_broken', { files: 'a.py (SyntaxError: x), b.py (SyntaxError: x)' }),
+  });
+  const opened = compose('opened', view({ incident: broken, holds: [] }));
+  expect(opened.text).toBe(
+    'prod: Airflow cannot load a.py (SyntaxError: x), b.py (SyntaxError: x): its DAGs do not run, and nothing is held for that.',
+  );
+  expect(lines(opened)['DAGs that do not run']).toBe('a1, a2');
+  const resolved = compose('resolved', view({ incident: incident({ ...about, statusReason: reason('files_load') }), holds: [] }));
+  expect(resolved.text).toBe('prod: Airflow loads every one of the files again. Their DAGs run again.');
+  expect(lines(resolved)).toEqual({ Files: 'a.py, b.py' });
+});
+
 test('held tells ours from what was paused before, names what is not held and why, and what could not be read', () => {
   const notice = compose(
     'held',

@@ -3,6 +3,7 @@ import type { Person } from '../../src/core/events.ts';
 import { reason } from '../../src/core/reason.ts';
 import type { Health } from '../../src/http/deps.ts';
 import type { DagView, IncidentView } from '../../src/store/readModels.ts';
+import { FILES } from '../../src/web/galleryViews.ts';
 import { html } from '../../src/web/html.ts';
 import { incidentPage } from '../../src/web/incidentPage.ts';
 import { layout, type Shell } from '../../src/web/layout.ts';
@@ -58,6 +59,18 @@ describe('html', () => {
 test('characters that cannot be seen, or turn the writing around, are shown as a mark', () => {
   const text = 'a\u202ecod.exe\u2066b\u0000c\u200fd\n\te';
   expect(html`${text}`.text).toBe('a\uFFFDcod.exe\uFFFDb\uFFFDc\uFFFDd\n\te');
+});
+
+describe('the page of DAG files that do not load', () => {
+  test('names each file, its error, its DAGs and whether it loads again, and asks for nothing that Airflow will say by itself', () => {
+    const page = show(FILES);
+    const said = ['dags-folder/finance/revenue.py', "No module named 'panda'", 'revenue_report', 'does not load', 'loads again'];
+    for (const words of said) expect(page.text).toContain(words);
+    expect(page.text).toContain('It ends by itself as soon as Airflow loads every one of them.');
+    for (const words of ['What reads it', 'Mend the cause', 'Release']) expect(page.text).not.toContain(words);
+    expect(acts(page)).toEqual(['acknowledge', 'dismiss']);
+    expect(all(page, 'a').map((link) => attribute(link, 'href'))).toContain(dagPath('prod', 'revenue_daily'));
+  });
 });
 
 describe('the incident page', () => {
