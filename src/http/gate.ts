@@ -1,6 +1,7 @@
 import express, { type Express, type Request, type Response } from 'express';
 import { json, limitRate, prove, refuseTooLarge } from './callbacks.ts';
 import type { HttpDeps } from './deps.ts';
+import { incidentPage } from './json.ts';
 import { ProblemError } from './problem.ts';
 import type { Api } from './schema.ts';
 import type { SigningKey } from './signature.ts';
@@ -38,7 +39,7 @@ async function answer(deps: HttpDeps, airflow: string, dagId: string): Promise<A
     });
   const incidents = found.covering.map(({ incident, path }) => ({
     id: incident.id,
-    url: `${deps.config.server.publicUrl.replace(/\/+$/, '')}/incidents/${encodeURIComponent(incident.id)}`,
+    url: incidentPage(deps.config.server.publicUrl, incident.id),
     title: incident.title,
     severity: incident.severity,
     status: incident.status,

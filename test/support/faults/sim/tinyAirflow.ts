@@ -49,6 +49,7 @@ export class TinyAirflow {
       probe: () => call(() => ({ serverTime: new Date(this.#time.now).toISOString() })),
       getDag: (id: string) => call(() => facts(id)),
       listDags: () => call(() => [...this.paused.keys()].map(facts)),
+      listImportErrors: () => call(() => []),
       getDagDetails: (id: string) =>
         call(() => ({ ...facts(id), catchup: false, dagrunTimeoutSeconds: null, assetCondition: null })),
       getTaskGraph: () => call(() => ({ dagId: '', downstream: {} })),
