@@ -141,6 +141,24 @@ describe('unpausing', () => {
     unpauseDag(dag.deps(own), intent({ op: 'fd-2', ...change }), { ...release, forced }, settle).then(foundBy);
 
   it.each([
+    ['at once: the person has looked', 1, { was: 'unpaused_by_us', cursor: 0 }, false],
+    ['late: they are asked again', 2, { was: 'uncertain', why: 'forbidden' }, true],
+  ])('an order of a person, and an audit log that cannot be read, %s', async (_, attempts, found, paused) => {
+    const dag = new OneDag();
+    dag.paused = true;
+    const deps = dag.deps(own);
+    const blind = {
+      ...deps.client('prod'),
+      auditRows: async () => ({ readable: false, why: 'forbidden' }),
+    } as unknown as AirflowClient;
+    const act = { ...release, forced: true };
+    expect(foundBy(await unpauseDag({ ...deps, client: () => blind }, intent({ op: 'fd-2', attempts }), act, false))).toEqual(
+      found,
+    );
+    expect(dag.paused).toBe(paused);
+  });
+
+  it.each([
     ['3.1 and later', true],
     ['3.0.x, which write no direction that can be trusted', false],
   ])('a pause in the gap of one round trip is put back (%s)', async (_, directions) => {
