@@ -4,6 +4,7 @@ import { addMs, holdsWanting, type State } from '../core/draft.ts';
 import type { MissedAsset, MissedFacts, Outcome } from '../core/events.ts';
 import type { AssetFacts, DagDetails, DagFacts, Instant, RunFacts } from '../core/facts.ts';
 import type { Hold } from '../core/hold.ts';
+import { clockBehind } from './clock.ts';
 import type { EffectDeps } from './deps.ts';
 import { done, failure, isGone } from './outcome.ts';
 
@@ -41,15 +42,6 @@ export async function readMissed(deps: EffectDeps, state: State, incidentId: str
     }
   }
   return missed;
-}
-
-/** An answer may be on its way for a second, and the Date header has no fractions. */
-const CLOCK_SLACK_MS = 2_000;
-
-/** How much earlier than ours Airflow's clock may read: the events that it dated so were missed as well. */
-async function clockBehind(client: AirflowClient, now: () => number): Promise<number> {
-  const { serverTime } = await client.probe();
-  return CLOCK_SLACK_MS + (serverTime === null ? 0 : Math.max(0, now() - Date.parse(serverTime)));
 }
 
 const heldByOthers = (state: State, h: Hold): boolean => holdsWanting(state, h).some((other) => other.id !== h.id);

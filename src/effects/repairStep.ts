@@ -6,6 +6,7 @@ import { type AirflowClient, AirflowError } from '../airflow/client.ts';
 import type { Outcome } from '../core/events.ts';
 import type { Intent } from '../core/intent.ts';
 import type { Step } from '../core/plan.ts';
+import { clockBehind } from './clock.ts';
 import type { EffectDeps } from './deps.ts';
 import { done, failure, mayStillCome } from './outcome.ts';
 
@@ -18,17 +19,18 @@ export async function repairStep(deps: EffectDeps, intent: Intent, act: Act, set
     if (!step || repair?.state !== 'running')
       return { result: 'failed', error: 'the repair is not running any more', retry: false };
     const client = deps.client(act.airflow);
-    if (settle && (await foundDone(client, step))) return done({ kind: 'repair_step', step: act.step, settled: 'found_done' });
+    if (settle && (await foundDone(client, step, deps.now)))
+      return done({ kind: 'repair_step', step: act.step, settled: 'found_done' });
     // A run of our own id is refused by Airflow itself when it is there already.
     const early = settle && step.request.kind !== 'create_run' ? mayStillCome(intent) : null;
     if (early) return early;
-    return await start(client, step, act.step);
+    return await start(client, step, act.step, deps.now);
   } catch (error) {
     return failure(error);
   }
 }
 
-async function start(client: AirflowClient, step: Step, n: number): Promise<Outcome> {
+async function start(client: AirflowClient, step: Step, n: number, now: () => number): Promise<Outcome> {
   const { request, dagId } = step;
   const sent = done({ kind: 'repair_step', step: n, settled: 'sent' });
   switch (request.kind) {
@@ -41,7 +43,7 @@ async function start(client: AirflowClient, step: Step, n: number): Promise<Outc
       return sent;
     }
     case 'backfill':
-      return startBackfill(client, step, n);
+      return startBackfill(client, step, n, now);
     case 'create_run':
       try {
         const interval = { logicalDate: request.logicalDate, start: request.intervalStart, end: request.intervalEnd };
@@ -56,7 +58,7 @@ async function start(client: AirflowClient, step: Step, n: number): Promise<Outc
       } catch (error) {
         // 409: our own id is there already, or the interval has a run meanwhile. On 2.x the scheduler itself makes the next missing interval when a
         // cleared older run ends (2.11.2, seen live): the interval then is made good by that run, and it is the one that is watched.
-        if (isConflict(error) && (await foundDone(client, step)))
+        if (isConflict(error) && (await foundDone(client, step, now)))
           return done({ kind: 'repair_step', step: n, settled: 'found_done' });
         throw error;
       }
@@ -68,7 +70,7 @@ async function start(client: AirflowClient, step: Step, n: number): Promise<Outc
 const isConflict = (error: unknown): boolean => error instanceof AirflowError && error.kind === 'conflict';
 
 /** One unfinished backfill per DAG: Airflow marks one as completed up to 30 s after its last run (3.0.6-3.3.2), so the next one waits for that. */
-async function startBackfill(client: AirflowClient, step: Step, n: number): Promise<Outcome> {
+async function startBackfill(client: AirflowClient, step: Step, n: number, now: () => number): Promise<Outcome> {
   if (step.request.kind !== 'backfill') return { result: 'failed', error: 'not a backfill', retry: false };
   const { from, to, reprocess, maxActiveRuns } = step.request;
   const unfinished = { result: 'not_yet', why: 'another backfill of this DAG is not finished yet' } as const;
@@ -78,7 +80,7 @@ async function startBackfill(client: AirflowClient, step: Step, n: number): Prom
     return done({ kind: 'repair_step', step: n, settled: 'sent' });
   } catch (error) {
     if (!isConflict(error)) throw error;
-    if (await foundDone(client, step)) return done({ kind: 'repair_step', step: n, settled: 'found_done' });
+    if (await foundDone(client, step, now)) return done({ kind: 'repair_step', step: n, settled: 'found_done' });
     return unfinished;
   }
 }
@@ -86,7 +88,7 @@ async function startBackfill(client: AirflowClient, step: Step, n: number): Prom
 /** Airflow's clock and ours differ a little. */
 const CLOCK_SLACK_MS = 60_000;
 
-async function foundDone(client: AirflowClient, step: Step): Promise<boolean> {
+async function foundDone(client: AirflowClient, step: Step, now: () => number): Promise<boolean> {
   const { request, dagId } = step;
   if (request.kind === 'create_run') {
     const { logicalDate } = request;
@@ -103,7 +105,7 @@ async function foundDone(client: AirflowClient, step: Step): Promise<boolean> {
     const tasks = await client.listTasks(dagId, request.runId);
     return !tasks.some((t) => t.state === 'failed' && (request.tasks?.includes(t.taskId) ?? true));
   }
-  const since = Date.parse(step.startedAt ?? '') - CLOCK_SLACK_MS;
+  const since = Date.parse(step.startedAt ?? '') - CLOCK_SLACK_MS - (await clockBehind(client, now));
   const backfills = await client.listBackfills(dagId);
   return backfills.some(
     (b) =>
