@@ -10,14 +10,16 @@ import type { Incident, IncidentRun } from './incident.ts';
 import { isOver } from './lifecycle.ts';
 import { observePause } from './ownership.ts';
 import { reason } from './reason.ts';
-import { observeReleased } from './release.ts';
+import { observeReleased, settleRelease } from './release.ts';
 import { observeSteps } from './repair.ts';
 import { activeRepair, rerunByUs } from './status.ts';
 import { AIRFLOW } from './timeline.ts';
 import { allWhole, isWhole, verify } from './verification.ts';
 
 export function observe(draft: Draft, airflow: string, seen: Observation): void {
-  for (const p of seen.paused) observePause(draft, { airflow, dagId: p.dagId }, p.paused, p.who);
+  const ceding = seen.paused.flatMap((p) => observePause(draft, { airflow, dagId: p.dagId }, p.paused, p.who));
+  // A release may have waited for just this: somebody was asked about the DAG, and unpaused it in Airflow instead of answering (simulator, seed 6203).
+  for (const id of new Set(ceding)) settleRelease(draft, id);
   observeSteps(draft, airflow, seen.runs);
   for (const incident of draft.incidents().filter((i) => i.airflow === airflow && !isOver(i.status) && !i.releasing)) {
     observeIncident(draft, incident, seen);

@@ -105,11 +105,12 @@ function cede(draft: Draft, hold: Hold, why: Reason): void {
   draft.notice(hold.incidentId, 'attention', hold.dagId);
 }
 
-/** A look at Airflow: a DAG that we hold (or count as held by others) runs again, so a person wants it to. */
-export function observePause(draft: Draft, dag: DagRef, isPaused: boolean, who: string | null): void {
+/** A look at Airflow: a DAG that we hold (or count as held by others) runs again, so a person wants it to. Answers the incidents that lose a hold by it. */
+export function observePause(draft: Draft, dag: DagRef, isPaused: boolean, who: string | null): readonly string[] {
   const own = draft.ownership(dag);
-  if (isPaused || (own.state !== 'ours' && own.state !== 'foreign')) return;
+  if (isPaused || (own.state !== 'ours' && own.state !== 'foreign')) return [];
   const holds = draft.holdingOn(dag).filter((h) => h.state !== 'intended');
   draft.putOwnership({ ...own, state: holds.length > 0 ? 'ceded' : 'none' });
   for (const h of holds) cede(draft, h, reason('person_unpaused', { who: who ?? 'somebody' }));
+  return holds.map((h) => h.incidentId);
 }

@@ -75,6 +75,20 @@ describe('release only what is ours', () => {
     expect(s.acts()).toEqual(['deliver event']);
   });
 
+  test('uncertain, and the person answers by unpausing it in Airflow: the incident ends', () => {
+    const s = new Scenario(['a>b']).contained('a');
+    s.sees({ runs: [healed('a')] });
+    s.releasePlanned([missed('b', { missedAssets: [missedAsset('s3://a')] })]);
+    s.answer('unpause_dag', { kind: 'unpause_dag', found: { was: 'uncertain', why: 'audit log: 403' } });
+    s.sees({ paused: [{ dagId: 'b', paused: false, who: 'paula' }] });
+    expect(s.holds()).toEqual({ b: 'ceded' });
+    expect(s.acts()).toEqual([]);
+    expect(s.incident()).toMatchObject({
+      status: 'resolved',
+      deliveries: [{ state: 'done', reason: { code: 'release_ceded' } }],
+    });
+  });
+
   test('a forced release that is uncertain too can be said once more, and is told once per reason', () => {
     const s = new Scenario(['a>b']).contained('a');
     s.sees({ runs: [healed('a')] });
