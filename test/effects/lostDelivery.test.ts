@@ -1,0 +1,32 @@
+/** After a lost answer, what we did is looked for by Airflow's clock, not by ours. */
+import { expect, test } from 'vitest';
+import type { AirflowClient } from '../../src/airflow/client.ts';
+import type { Intent } from '../../src/core/intent.ts';
+import { deliver } from '../../src/effects/deliver.ts';
+import type { EffectDeps } from '../../src/effects/deps.ts';
+
+const NOW = Date.parse('2026-11-21T06:00:00.000Z');
+const iso = (ms: number) => new Date(ms).toISOString();
+
+test.each([0, -90_000, -600_000, 600_000])(
+  'an event that is there already is not posted again: Airflow’s clock %i ms from ours',
+  async (skew) => {
+    let posted = 0;
+    const ours = { timestamp: iso(NOW + skew), op: 'fd-1' };
+    const client = {
+      probe: async () => ({ serverTime: iso(NOW + skew) }),
+      listAssetEvents: async (_: string, since: string) => (ours.timestamp >= since ? [ours] : []),
+      createAssetEvent: async () => {
+        posted++;
+      },
+    } as unknown as AirflowClient;
+    const delivery = { how: 'event', assetKey: '1', uri: 's3://a', dagIds: ['b'] } as const;
+    const act = { kind: 'deliver', airflow: 'prod', incidentId: 'inc-1', delivery } as const;
+    const intent: Intent = {
+      ...{ id: 'int-1', act, state: 'sending', op: 'fd-1', attempts: 9, createdAt: iso(NOW), dueAt: iso(NOW), lastError: null },
+    };
+    const deps = { client: () => client, now: () => NOW } as unknown as EffectDeps;
+    expect(await deliver(deps, intent, act, true)).toMatchObject({ result: 'done' });
+    expect(posted).toBe(0);
+  },
+);
