@@ -48,6 +48,23 @@ def test_said_again_with_more_words_it_keeps_its_place_and_the_newer_words(spool
     assert first["note"] == "again, and longer"
 
 
+@pytest.mark.parametrize(("mine", "theirs"), [("", "and a note"), ("and a note", ""), ("same", "size")])
+def test_two_processes_that_say_the_same_at_once_leave_the_one_with_more_words(
+    spool_dir: Path, monkeypatch: pytest.MonkeyPatch, mine: str, theirs: str
+) -> None:
+    rename = os.rename
+
+    def the_other_comes_between(source: str, target: str) -> None:
+        monkeypatch.setattr(os, "rename", rename)
+        Spool(str(spool_dir)).keep({**event(1), "note": theirs})
+        rename(source, target)
+
+    monkeypatch.setattr(os, "rename", the_other_comes_between)
+    Spool(str(spool_dir)).keep({**event(1), "note": mine})
+    (left,) = [json.loads(path.read_bytes()) for path in spool_dir.glob("*.json")]
+    assert left["note"] == max(mine, theirs, key=len)
+
+
 def test_a_full_folder_costs_no_look_at_each_file(spool_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spool = Spool(str(spool_dir), max_files=50)
     for number in range(50):

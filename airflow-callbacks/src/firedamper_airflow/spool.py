@@ -62,9 +62,7 @@ class Spool:
             with contextlib.suppress(OSError):
                 os.unlink(temp)
             raise
-        for old in before:
-            if old != name:
-                self.remove(old)
+        self._keep_one(end)
         self._keep_caps()
 
     def oldest(self, count: int) -> list[str]:
@@ -190,6 +188,15 @@ class Spool:
             return sorted(name for name in os.listdir(self.folder) if name.endswith(_SUFFIX) and not name.startswith("."))
         except FileNotFoundError:
             return []
+
+    def _keep_one(self, end: str) -> None:
+        """Of the same event, said twice, the one with more words. Two processes may say it at the same instant (3.3.2: the scheduler's
+        listener and the DAG processor's callback of one failed run), so everybody looks after writing, and all go by one order: were
+        each to remove what it saw before, both could go."""
+        with contextlib.suppress(FileNotFoundError):  # a file without its size in its name, and somebody has just sent it
+            twins = [name for name in self._files() if name.endswith(end)]
+            for name in sorted(twins, key=lambda name: (-self._size(name), name))[1:]:
+                self.remove(name)
 
     def _size(self, name: str) -> int:
         told = _SIZE.match(name)
