@@ -1,4 +1,5 @@
 import type { Config } from './config.ts';
+import { sameDag } from './core/draft.ts';
 import type { MissedFacts } from './core/events.ts';
 import type { Hold } from './core/hold.ts';
 import { sentence } from './core/reason.ts';
@@ -44,7 +45,7 @@ export function previewRelease(incidentId: string, holds: readonly Hold[], misse
     dags: holds
       .filter((h) => h.releasedAt === null)
       .map((h) => {
-        const m = missed.find((x) => x.dagId === h.dagId);
+        const m = missed.find((x) => sameDag(x, h));
         return {
           dagId: h.dagId,
           holdState: h.state,

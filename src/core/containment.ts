@@ -2,6 +2,7 @@
  * Containment: whom to hold, whom to spare, and why. As little as possible (only the readers of what the failed task and the tasks it
  * stops would have made), never a protected DAG, never more than the caps, and never a DAG that the repair itself would wait for.
  */
+import { missedUnread } from './deliveries.ts';
 import { addMs, type Draft, dagKey, latest } from './draft.ts';
 import type { PauseFound, Survey } from './events.ts';
 import type { DagFacts, DagRef, LineageGap, RunFacts } from './facts.ts';
@@ -268,7 +269,11 @@ function letLeave(draft: Draft, dag: DagRef, leaving: readonly Hold[], found: Pa
         : others.length > 0
           ? reason('still_held', { incidents: others.join(', ') })
           : reason('never_paused');
-  if (draft.ownership(dag).state !== 'resume_intended') for (const h of leaving) end(draft, h, why);
+  const unpaused = draft.ownership(dag).state === 'resume_intended';
+  for (const h of leaving) {
+    if (unpaused) missedUnread(draft, h);
+    else end(draft, h, why);
+  }
 }
 
 /** A right that is missing now may be granted in a minute. */

@@ -13,7 +13,7 @@ import { observe } from './observation.ts';
 import { unpaused } from './ownership.ts';
 import { act } from './people.ts';
 import { reason } from './reason.ts';
-import { delivered, deliveryRefused, release, settleMonitoring, settleRelease } from './release.ts';
+import { delivered, deliveryRefused, lookedAgain, release, settleMonitoring, settleRelease } from './release.ts';
 import { planFailed, planned, planWaits, repairTick, stepRefused, stepSent } from './repair.ts';
 import { takeBack } from './restore.ts';
 import { nextAttempt, notYet } from './retry.ts';
@@ -78,7 +78,8 @@ function apply(draft: Draft, intent: Intent, facts: OutcomeFacts): void {
   else if (facts.kind === 'plan_repair' && a.kind === 'plan_repair') planned(draft, a.repairId, facts.plan);
   else if (facts.kind === 'repair_step' && a.kind === 'repair_step') stepSent(draft, a.repairId, a.step, facts.settled);
   else if (facts.kind === 'plan_release' && a.kind === 'plan_release') afterReleasePlan(draft, a.incidentId, facts);
-  else if (facts.kind === 'deliver' && a.kind === 'deliver') delivered(draft, a.incidentId, facts.delivery, facts.runIds);
+  else if (facts.kind === 'plan_delivery' && a.kind === 'plan_delivery') lookedAgain(draft, a, facts.missed);
+  else if (facts.kind === 'deliver' && a.kind === 'deliver') delivered(draft, a, facts.runIds);
 }
 
 function afterReleasePlan(draft: Draft, incidentId: string, facts: OutcomeFacts & { kind: 'plan_release' }): void {
@@ -119,8 +120,10 @@ function refuse(draft: Draft, a: IntentAct, error: string): void {
       draft.tell(a.incidentId, 'release.failed', null, reason('unpause_failed', { error }));
       draft.notice(a.incidentId, 'attention', a.airflow);
       return;
+    case 'plan_delivery':
+      return lookedAgain(draft, a, []);
     case 'deliver':
-      return deliveryRefused(draft, a.incidentId, a.delivery, error);
+      return deliveryRefused(draft, a, error);
     case 'send_notice':
       draft.tell(a.incidentId, 'notice.failed', a.event, reason('not_told', { channel: a.channel, error }));
       return;

@@ -58,6 +58,7 @@ export type OutcomeFacts =
   | { readonly kind: 'plan_repair'; readonly plan: PlanFacts }
   | { readonly kind: 'repair_step'; readonly step: number; readonly settled: 'sent' | 'found_done' }
   | { readonly kind: 'plan_release'; readonly missed: readonly MissedFacts[] }
+  | { readonly kind: 'plan_delivery'; readonly missed: readonly MissedInputs[] }
   | { readonly kind: 'deliver'; readonly delivery: DeliveryOrder; readonly runIds: Readonly<Record<string, string>> }
   | { readonly kind: 'send_notice' };
 
@@ -103,11 +104,16 @@ export interface PlanFacts {
   readonly warnings: readonly string[];
 }
 
-/** What one held DAG missed, read just before its release. */
-export interface MissedFacts {
-  readonly dagId: string;
+/** What one DAG missed of its assets while it was held. */
+export interface MissedInputs extends DagRef {
   readonly details: DagDetails | null;
   readonly missedAssets: readonly MissedAsset[];
+}
+
+/** What one held DAG missed, read just before its release. */
+export interface MissedFacts extends MissedInputs {
+  /** From when on no event reached it. */
+  readonly since: Instant;
   readonly frozenRuns: readonly RunFacts[];
   readonly queuedRuns: readonly RunFacts[];
   /** Runs that the unpause starts by itself (catch-up, latest interval). */
@@ -121,8 +127,9 @@ export interface MissedFacts {
 export interface MissedAsset {
   readonly assetKey: string;
   readonly uri: string;
+  /** Events that no run of the DAG had. */
   readonly events: number;
-  /** Every DAG that is scheduled on this asset, and whether it already had the event or would get a repeated one. */
+  /** DAGs that run, are scheduled on this asset too, and have had all its events: one more would start them again. */
   readonly otherReaders: readonly string[];
   /** Already queued for the DAG: fires by itself at the unpause. */
   readonly queued: boolean;

@@ -65,6 +65,8 @@ export interface Delivery extends DagRef {
   readonly state: 'waiting' | 'sent' | 'ran' | 'failed' | 'not_seen' | 'done';
   /** What is to be asked of Airflow for it once it is unpaused. */
   readonly orders: readonly DeliveryOrder[];
+  /** While it waits: since when no event reached it. Its assets are looked at again once it runs, because more may have come before it did. */
+  readonly missedSince?: Instant;
 }
 
 export interface IncidentTimestamps {

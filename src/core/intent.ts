@@ -13,6 +13,12 @@ export type IntentAct =
   | { readonly kind: 'plan_repair'; readonly airflow: string; readonly repairId: string }
   | { readonly kind: 'repair_step'; readonly airflow: string; readonly repairId: string; readonly step: number }
   | { readonly kind: 'plan_release'; readonly airflow: string; readonly incidentId: string }
+  | {
+      readonly kind: 'plan_delivery';
+      readonly airflow: string;
+      readonly incidentId: string;
+      readonly dags: readonly { readonly dagId: string; readonly since: Instant }[];
+    }
   | { readonly kind: 'deliver'; readonly airflow: string; readonly incidentId: string; readonly delivery: DeliveryOrder }
   | {
       readonly kind: 'send_notice';
@@ -58,6 +64,7 @@ export const CHANGES_OUTSIDE: Readonly<Record<IntentKind, boolean>> = {
   plan_repair: false,
   repair_step: true,
   plan_release: false,
+  plan_delivery: false,
   deliver: true,
   send_notice: true,
 };

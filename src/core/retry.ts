@@ -14,6 +14,7 @@ const MAX_ATTEMPTS: Readonly<Record<IntentKind, number>> = {
   plan_repair: 5,
   repair_step: 20,
   plan_release: Number.POSITIVE_INFINITY,
+  plan_delivery: Number.POSITIVE_INFINITY,
   deliver: 20,
   send_notice: 8,
 };

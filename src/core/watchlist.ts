@@ -33,9 +33,10 @@ export function watchList(state: State, airflow: string): WatchList {
     else if (s.request.kind === 'backfill') ranges.push({ dagId: s.dagId, from: s.request.from, to: s.request.to });
     else add(s.dagId, s.request.runId);
   }
-  const released = incidents
-    .filter((i) => i.releasing)
-    .flatMap((i) => i.deliveries.filter((d) => d.expectRun && d.state === 'sent').map((d) => d.dagId));
+  // A DAG of this Airflow may be held for an incident of another one.
+  const released = state.incidents
+    .filter((i) => i.releasing && !isOver(i.status))
+    .flatMap((i) => i.deliveries.filter((d) => d.airflow === airflow && d.expectRun && d.state === 'sent').map((d) => d.dagId));
   const owned = state.ownerships
     .filter((o) => o.airflow === airflow && (o.state === 'ours' || o.state === 'foreign'))
     .map((o) => ({ dagId: o.dagId, auditCursor: o.auditCursor }));

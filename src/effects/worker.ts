@@ -11,6 +11,7 @@ import type { Claimed, Store } from '../store/store.ts';
 import { deliver } from './deliver.ts';
 import type { EffectDeps } from './deps.ts';
 import { pauseDag } from './pauseDag.ts';
+import { planDelivery } from './planDelivery.ts';
 import { planRelease } from './planRelease.ts';
 import { planRepair } from './planRepair.ts';
 import { repairStep } from './repairStep.ts';
@@ -46,7 +47,7 @@ const makeLanes = (): Lane[] => [
   { kinds: ['pause_dag', 'unpause_dag'], width: 64, running: 0 },
   // Not together with the plans: a hold waits for its survey, and plans hang where dry runs hang.
   { kinds: ['survey'], width: 8, running: 0 },
-  { kinds: ['plan_repair', 'plan_release'], width: 8, running: 0 },
+  { kinds: ['plan_repair', 'plan_release', 'plan_delivery'], width: 8, running: 0 },
   { kinds: ['repair_step', 'deliver'], width: 8, running: 0 },
   { kinds: ['send_notice'], width: 4, running: 0 },
 ];
@@ -168,6 +169,8 @@ function perform(effects: EffectDeps, announce: Announce, intent: Intent, settle
       return repairStep(effects, intent, act, settle);
     case 'plan_release':
       return planRelease(effects, act);
+    case 'plan_delivery':
+      return planDelivery(effects, act);
     case 'deliver':
       return deliver(effects, intent, act, settle);
     case 'send_notice':

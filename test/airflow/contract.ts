@@ -390,6 +390,8 @@ const assetContract = (given: () => Bench) => {
         (one) => one.id === posted.id && one.createdRuns.some((run) => run.dagId === 'contract_b'),
       ),
     );
+    const runsOf = async () => (await event())?.createdRuns.filter((run) => run.dagId === 'contract_b') ?? [];
+    expect(await runsOf(), 'the run that the next event causes takes along the one that was missed').toHaveLength(1);
   });
 
   test('an AND waits for the rest, and says for what it has', async () => {

@@ -13,7 +13,7 @@ function healed(edges = ['a>b'], options: ConstructorParameters<typeof Scenario>
   return s;
 }
 const released = (facts: readonly MissedFacts[], edges = ['a>b'], options = {}) =>
-  healed(edges, options).releasePlanned(facts).unpaused();
+  healed(edges, options).releasePlanned(facts).unpaused().lookedAgain(facts);
 const withCondition = (dagId: string, assetCondition: AssetCondition | null, assets: ReturnType<typeof missedAsset>[]) => {
   const facts = missed(dagId);
   return { ...facts, details: facts.details && { ...facts.details, assetCondition }, missedAssets: assets };
@@ -101,10 +101,132 @@ describe('the release', () => {
       outcome: { result: 'done', facts: { kind: 'unpause_dag', found: { was: 'unpaused_by_us' } } },
     });
     s.tick();
-    expect(orders(s)).toEqual([]);
+    expect(s.open('plan_delivery')).toEqual([]);
     expect(s.incident()).toMatchObject({ status: 'monitoring', timestamps: { releasedAt: null } });
-    s.unpaused();
+    s.unpaused().lookedAgain();
     expect(orders(s)).toHaveLength(1);
+  });
+});
+
+describe('the second look, once they run', () => {
+  const none = missed('b', { missedAssets: [missedAsset(A, { events: 0 })] });
+  const one = missed('b', { missedAssets: [EVENT] });
+  const SINCE = '2026-11-21T06:00:00.000Z';
+  const planned = (facts: readonly MissedFacts[], edges = ['a>b'], options = {}) =>
+    healed(edges, options).releasePlanned(facts).unpaused();
+
+  test('is asked for DAGs that read assets, all of them at once, and nothing is given before it', () => {
+    const s = planned([one, missed('c', { missedAssets: [EVENT] }), missed('d')], ['a>b', 'a>c', 'a>d']);
+    expect(s.open('plan_delivery').map((i) => i.act)).toEqual([
+      {
+        ...{ kind: 'plan_delivery', airflow: 'prod', incidentId: 'inc-1' },
+        dags: [
+          { dagId: 'b', since: SINCE },
+          { dagId: 'c', since: SINCE },
+        ],
+      },
+    ]);
+    expect(orders(s)).toEqual([]);
+    s.tick();
+    expect(s.open('plan_delivery')).toHaveLength(1);
+    expect(s.incident()).toMatchObject({ status: 'monitoring', timestamps: { releasedAt: null } });
+  });
+
+  test.each<[string, MissedFacts, MissedFacts, object, number]>([
+    ['an event that came before the unpause is delivered too', none, one, { how: 'event', state: 'sent' }, 1],
+    ['what it has had by now is not delivered again', one, none, { how: 'nothing', state: 'done', expectRun: false }, 0],
+    [
+      'what others have had by now is given by a run',
+      one,
+      missed('b', { missedAssets: [missedAsset(A, { otherReaders: ['z'] })] }),
+      { how: 'run', state: 'sent' },
+      1,
+    ],
+  ])('%s', (_what, before, after, then, count) => {
+    const s = planned([before]).lookedAgain([after]);
+    expect(delivery(s)).toMatchObject(then);
+    expect(delivery(s)).not.toHaveProperty('missedSince');
+    expect(orders(s)).toHaveLength(count);
+    expect(s.incident().status).toBe(count === 0 ? 'resolved' : 'monitoring');
+  });
+
+  test('where Airflow refuses to say, what was planned before counts', () => {
+    const s = planned([one, missed('c', { missedAssets: [missedAsset(X, { events: 0 })] })], ['a>b', 'a>c']);
+    s.refused('plan_delivery', '403');
+    expect(orders(s)).toEqual([{ how: 'event', assetKey: A, uri: A, dagIds: ['b'] }]);
+    expect(delivery(s, 'c')).toMatchObject({ how: 'nothing', state: 'done' });
+  });
+
+  test('of an incident that was reopened meanwhile gives nothing: its data is bad again', () => {
+    const s = planned([one]);
+    s.fails('a', 'r2');
+    expect(s.incident().releasing).toBe(false);
+    s.lookedAgain([one]);
+    expect(orders(s)).toEqual([]);
+  });
+
+  test('of a dismissed incident still gives what was missed', () => {
+    const s = new Scenario(['a>b']).contained('a');
+    s.person(ann, { kind: 'dismiss', incidentId: 'inc-1', comment: 'a drill' });
+    s.releasePlanned([one]).unpaused();
+    expect(s.incident().timestamps.releasedAt).toBeNull();
+    s.lookedAgain([one]);
+    expect(orders(s)).toHaveLength(1);
+  });
+
+  test('leaves missed intervals as they were planned, unless an asset was missed as well', () => {
+    const missedIntervals = [{ start: '2026-11-20T00:00:00.000Z', end: '2026-11-21T00:00:00.000Z' }];
+    const both = { ...none, missedIntervals };
+    expect(orders(planned([both]).lookedAgain([none]))).toMatchObject([{ how: 'intervals', intervals: missedIntervals }]);
+    expect(orders(planned([both]).lookedAgain([one]))).toMatchObject([{ how: 'event' }]);
+  });
+
+  test('sees only what runs: the reader of a DAG that a person is asked about waits for that one', () => {
+    const s = healed(['a>b', 'b>c']).releasePlanned([one, missed('c', { missedAssets: [missedAsset('s3://b')] })]);
+    const [b, c] = s.open('unpause_dag');
+    const end = (id = '', found: object) =>
+      s.when({
+        type: 'outcome',
+        intentId: id,
+        outcome: { result: 'done', facts: { kind: 'unpause_dag', found: found as { was: 'unpaused_by_us' } } },
+      });
+    end(b?.id, { was: 'uncertain', why: '403' });
+    end(c?.id, { was: 'unpaused_by_us' });
+    expect(s.open('plan_delivery').map((i) => i.act)).toMatchObject([{ dags: [{ dagId: 'c' }] }]);
+    s.lookedAgain([missed('c', { missedAssets: [missedAsset('s3://b')] })]);
+    expect(delivery(s, 'c')).toMatchObject({ how: 'fed_by', state: 'sent' });
+    expect(delivery(s, 'b')).toMatchObject({ state: 'waiting', missedSince: SINCE });
+  });
+
+  test('finds the reader of a DAG that a person took over: it is given its event, for that DAG gets nothing', () => {
+    const s = healed(['a>b', 'b>c']).releasePlanned([one, missed('c', { missedAssets: [missedAsset('s3://b')] })]);
+    const [b, c] = s.open('unpause_dag');
+    for (const [id, found] of [
+      [b?.id, { was: 'touched', who: 'paula' }],
+      [c?.id, { was: 'unpaused_by_us' }],
+    ] as const)
+      s.when({ type: 'outcome', intentId: id ?? '', outcome: { result: 'done', facts: { kind: 'unpause_dag', found } } });
+    s.lookedAgain([missed('c', { missedAssets: [missedAsset('s3://b')] })]);
+    expect(orders(s)).toMatchObject([{ how: 'event', uri: 's3://b', dagIds: ['c'] }]);
+  });
+
+  test('goes to the Airflow of the DAG, and so does what it is given', () => {
+    const s = healed(['a>b', 'a>dev/b']);
+    const elsewhere = { ...one, airflow: 'dev' };
+    s.releasePlanned([none, elsewhere]).unpaused();
+    const asked = s.open('plan_delivery').map((i) => i.act);
+    expect(asked).toMatchObject([
+      { airflow: 'prod', dags: [{ dagId: 'b' }] },
+      { airflow: 'dev', dags: [{ dagId: 'b' }] },
+    ]);
+    s.lookedAgain([none, elsewhere]);
+    expect(s.open('deliver').map((i) => i.act)).toMatchObject([{ airflow: 'dev', delivery: { how: 'event', dagIds: ['b'] } }]);
+    s.delivered();
+    const ran = run('b', 'fresh', { state: 'success', queuedAt: s.now });
+    s.sees({ releasedRuns: [ran] });
+    expect(s.incident().status).toBe('monitoring');
+    s.sees({ releasedRuns: [ran] }, 'dev');
+    expect(s.incident().status).toBe('resolved');
   });
 });
 
@@ -181,6 +303,24 @@ describe('what a DAG is given', () => {
     });
     s.refused('deliver', '403');
     expect(s.history('delivery.refused')).toEqual([`b not_delivered asset=${A}, ${X} why=403 (firedamper)`]);
+  });
+
+  test('a run too, where one event for it would start a DAG again that is given a run', () => {
+    const s = released(
+      [
+        missed('b', { missedAssets: [missedAsset(A, { otherReaders: ['z'] }), missedAsset(X)] }),
+        missed('c', { missedAssets: [missedAsset(X)] }),
+        missed('d', { missedAssets: [missedAsset('s3://y')] }),
+      ],
+      ['a>b', 'a>c', 'a>d'],
+    );
+    expect(orders(s).map((o) => [o.how, o.how === 'event' ? o.dagIds : o.dagId])).toEqual([
+      ['event', ['d']],
+      ['run', 'b'],
+      ['run', 'c'],
+    ]);
+    const ids = orders(s).flatMap((o) => (o.how === 'run' ? [o.runId] : []));
+    expect(new Set(ids).size, 'of two DAGs, so the same id is no clash').toBe(1);
   });
 
   const had = missedAsset(A, { otherReaders: ['y', 'z'] });
@@ -339,7 +479,7 @@ describe('not given', () => {
     s.answer('unpause_dag', { kind: 'unpause_dag', found: { was: 'uncertain', why: '403' } });
     expect(delivery(s)).toMatchObject({ state: 'waiting' });
     s.later(1_000).person(ann, { kind: 'release_hold', holdId: 'hold-1', comment: 'it was us' });
-    s.later(1_000).unpaused();
+    s.later(1_000).unpaused().later(1_000).lookedAgain();
     expect(delivery(s)).toMatchObject({ state: 'sent', since: s.now });
   });
 

@@ -7,7 +7,7 @@ const healed = (dagId: string) => run(dagId, 'r1', { state: 'success', startDate
 /** Healed, and every DAG unpaused: what is delivered then? */
 function releasedWith(s: Scenario, facts: Parameters<Scenario['releasePlanned']>[0]): Scenario {
   s.sees({ runs: [healed('a')] });
-  return s.releasePlanned(facts).unpaused();
+  return s.releasePlanned(facts).unpaused().lookedAgain(facts);
 }
 const conditioned = (dagId: string, condition: AssetCondition, assets: ReturnType<typeof missedAsset>[]) => {
   const facts = missed(dagId);
@@ -71,7 +71,7 @@ describe('release only what is ours', () => {
     expect(s.told()).toContain('attention');
     s.person({ name: 'ann', role: 'approver' }, { kind: 'release_hold', holdId: 'hold-1', comment: 'it was us' });
     expect(s.open('unpause_dag')[0]?.act).toMatchObject({ forced: true });
-    s.unpaused();
+    s.unpaused().lookedAgain();
     expect(s.acts()).toEqual(['deliver event']);
   });
 
@@ -134,6 +134,8 @@ describe('release only what is ours', () => {
     s.paused();
     expect(s.acts()).toEqual(['unpause b']);
     s.unpaused();
+    expect(s.incident().status).toBe('monitoring');
+    s.lookedAgain([missed('b', { missedAssets: [missedAsset('s3://a', { events: 0 })] })]);
     expect(s.incident().status).toBe('resolved');
   });
 });

@@ -32,7 +32,7 @@ describe('from fixed to resolved', () => {
     s.releasePlanned([b, missed('c')]);
     expect(s.acts()).toEqual(['unpause b', 'unpause c']);
     expect(s.holds()).toEqual({ b: 'release_intended', c: 'release_intended' });
-    s.unpaused();
+    s.unpaused().lookedAgain([b]);
     expect(s.acts()).toEqual(['deliver event']);
     s.delivered();
     expect(s.incident().status).toBe('monitoring');

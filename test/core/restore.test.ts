@@ -213,12 +213,17 @@ describe('what the file said is kept for the person who has to judge', () => {
         releasing(
           [missed('b', { missedAssets: [missedAsset('s3://a')] }), missed('c', { missedAssets: [missedAsset('s3://a')] })],
           ['a>b', 'a>c'],
-        ).unpaused(),
+        )
+          .unpaused()
+          .lookedAgain(),
       ['b', 'c'].map((dagId) => ({ airflow: 'prod', dagId, text: 'what it missed was being delivered for inc-1' })),
     ],
     [
       'a run',
-      () => releasing([missed('b', { missedAssets: [missedAsset('s3://a', { otherReaders: ['z'] })] })]).unpaused(),
+      () =>
+        releasing([missed('b', { missedAssets: [missedAsset('s3://a', { otherReaders: ['z'] })] })])
+          .unpaused()
+          .lookedAgain(),
       [{ airflow: 'prod', dagId: 'b', text: 'what it missed was being delivered for inc-1' }],
     ],
     ['a step', repairing, [{ airflow: 'prod', dagId: 'a', text: 'step 1 of rep-1 was being started' }]],
@@ -260,7 +265,16 @@ describe('each act that was under way', () => {
     ['pause_dag', () => failing().surveyed(), 'unknown', null],
     ['plan_release', () => releasing(null), 'planned', null],
     ['unpause_dag', () => releasing([missed('b')]), 'failed', 'dropped: the database was restored from an earlier time'],
-    ['deliver', () => releasing([missed('b', { missedAssets: [missedAsset('s3://a')] })]).unpaused(), 'unknown', null],
+    ['plan_delivery', () => releasing([missed('b', { missedAssets: [missedAsset('s3://a')] })]).unpaused(), 'planned', null],
+    [
+      'deliver',
+      () =>
+        releasing([missed('b', { missedAssets: [missedAsset('s3://a')] })])
+          .unpaused()
+          .lookedAgain(),
+      'unknown',
+      null,
+    ],
     ['repair_step', repairing, 'failed', 'dropped: the database was restored from an earlier time'],
   ])('%s', (kind, given, state, lastError) => {
     const s = given();

@@ -11,6 +11,7 @@ const ACTS: Readonly<Record<IntentKind, IntentAct>> = {
   plan_repair: { kind: 'plan_repair', airflow, repairId: 'rep-1' },
   repair_step: { kind: 'repair_step', airflow, repairId: 'rep-1', step: 1 },
   plan_release: { kind: 'plan_release', airflow, incidentId: 'inc-1' },
+  plan_delivery: { kind: 'plan_delivery', airflow, incidentId: 'inc-1', dags: [{ dagId: 'b', since: START }] },
   deliver: {
     kind: 'deliver',
     airflow,
@@ -41,12 +42,13 @@ const LIMITS: readonly (readonly [IntentKind, number])[] = [
   ['pause_dag', Number.POSITIVE_INFINITY],
   ['unpause_dag', Number.POSITIVE_INFINITY],
   ['plan_release', Number.POSITIVE_INFINITY],
+  ['plan_delivery', Number.POSITIVE_INFINITY],
   ['plan_repair', 5],
   ['repair_step', 20],
   ['deliver', 20],
   ['send_notice', 8],
 ];
-const COUNTED_HERE: ReadonlySet<IntentKind> = new Set<IntentKind>(['survey', 'plan_repair', 'plan_release']);
+const COUNTED_HERE: ReadonlySet<IntentKind> = new Set<IntentKind>(['survey', 'plan_repair', 'plan_release', 'plan_delivery']);
 
 describe('giving up', () => {
   test.each(LIMITS)('%s after %d attempts, not one before', (kind, limit) => {

@@ -7,6 +7,7 @@ import { type Decision, dagKey, EMPTY_STATE, type State } from '../../src/core/d
 import type {
   DomainEvent,
   MissedFacts,
+  MissedInputs,
   Observation,
   Outcome,
   OutcomeFacts,
@@ -299,6 +300,11 @@ export class Scenario {
     this.answer('plan_release', { kind: 'plan_release', missed });
     return this;
   }
+  /** The look at the DAGs that run by now. Nothing: what was planned before the unpause counts. */
+  lookedAgain(missed: readonly MissedInputs[] = []): this {
+    this.answer('plan_delivery', { kind: 'plan_delivery', missed });
+    return this;
+  }
   unpaused(): this {
     this.answer('unpause_dag', { kind: 'unpause_dag', found: { was: 'unpaused_by_us' } });
     return this;
@@ -387,7 +393,9 @@ export class Scenario {
 }
 
 export const missed = (dagId: string, change: Partial<MissedFacts> = {}): MissedFacts => ({
+  airflow: 'prod',
   dagId,
+  since: '2026-11-21T06:00:00.000Z',
   details: { ...dag(dagId), catchup: false, dagrunTimeoutSeconds: null, assetCondition: null },
   missedAssets: [],
   frozenRuns: [],

@@ -36,10 +36,11 @@ const GIVEN: Readonly<Record<IntentKind, () => Scenario>> = {
     s.sees({ runs: [well] });
     return s;
   },
-  deliver: () =>
+  plan_delivery: () =>
     GIVEN.plan_release()
       .releasePlanned([missed('b', { missedAssets: [missedAsset('s3://a')] })])
       .unpaused(),
+  deliver: () => GIVEN.plan_delivery().lookedAgain(),
   send_notice: () => GIVEN.survey(),
 };
 const since = (s: Scenario, act: () => void) => {

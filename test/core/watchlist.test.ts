@@ -122,6 +122,8 @@ describe('released DAGs', () => {
     s.releasePlanned([missed('b', { missedAssets: [missedAsset('s3://a')] }), missed('c')]);
     expect(watched(s)).toEqual(NOTHING);
     s.unpaused();
+    expect(watched(s)).toEqual(NOTHING);
+    s.lookedAgain();
     expect(watched(s)).toEqual({ ...NOTHING, released: ['b'], busy: true });
     s.sees({ releasedRuns: [run('b', 'fresh', { state: 'success', queuedAt: s.now })] });
     expect(watched(s)).toEqual(NOTHING);
@@ -130,7 +132,9 @@ describe('released DAGs', () => {
   test('of two incidents once', () => {
     const s = new Scenario(['a>b']).contained('a');
     s.sees({ runs: [run('a', 'r1', { state: 'success', startDate: RERUN })] });
-    s.releasePlanned([missed('b', { missedAssets: [missedAsset('s3://a')] })]).unpaused();
+    s.releasePlanned([missed('b', { missedAssets: [missedAsset('s3://a')] })])
+      .unpaused()
+      .lookedAgain();
     const copies = s.state.incidents.flatMap((i) => [i, { ...i, id: 'inc-9' }]);
     expect(watchList({ ...s.state, incidents: copies }, 'prod').released).toEqual(['b']);
   });

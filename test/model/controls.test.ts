@@ -4,7 +4,7 @@ import { CONTROLS } from '../support/faults/sim/sabotages.ts';
 import { memoryShelf } from '../support/faults/sim/shelves.ts';
 import { Simulation } from '../support/faults/sim/simulation.ts';
 
-const MOST_SEEDS = 250;
+const MOST_SEEDS = 500;
 
 it.each(CONTROLS)('fails as it must: $name', async ({ name, sabotage, laws, change }) => {
   let caught: string | null = null;

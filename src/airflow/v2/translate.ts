@@ -122,7 +122,7 @@ export const assetFacts = (asset: V2['AssetResponse']): AssetFacts => ({
   consumers: rows(asset.scheduled_dags ?? asset.consuming_dags, 'scheduled_dags').map((dag) => dag.dag_id),
 });
 
-/** `triggering: false` (3.3): the run carries the event along, but another one caused it. */
+/** Also runs with `triggering: false` (3.3), which another event caused and which took this one along: 2.x and 3.0 to 3.2 do not tell them apart. */
 export const assetEventFacts = (event: V2['AssetEventResponse']): AssetEventFacts => ({
   id: whole(event.id, 'id'),
   assetKey: String(whole(event.asset_id, 'asset_id')),
@@ -130,9 +130,7 @@ export const assetEventFacts = (event: V2['AssetEventResponse']): AssetEventFact
   timestamp: instant(event.timestamp, 'timestamp'),
   sourceDagId: textOrNull(event.source_dag_id),
   sourceRunId: textOrNull(event.source_run_id),
-  createdRuns: rows(event.created_dagruns, 'created_dagruns')
-    .filter((run) => run.triggering !== false)
-    .map((run) => ({ dagId: run.dag_id, runId: run.run_id })),
+  createdRuns: rows(event.created_dagruns, 'created_dagruns').map((run) => ({ dagId: run.dag_id, runId: run.run_id })),
   op: textOrNull(event.extra?.firedamper_op),
 });
 

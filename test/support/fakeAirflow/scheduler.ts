@@ -1,5 +1,14 @@
 /** What Airflow's scheduler does, as far as Firedamper can see it. */
-import { type AssetEvent, type Backfill, type Dag, FakeError, type Outcome, type Run, type TaskInstance } from './types.ts';
+import {
+  type AssetEvent,
+  type Backfill,
+  type Condition,
+  type Dag,
+  FakeError,
+  type Outcome,
+  type Run,
+  type TaskInstance,
+} from './types.ts';
 import { fulfilled, leaves, type World } from './world.ts';
 
 const finished = new Set(['success', 'failed', 'upstream_failed', 'skipped']);
@@ -282,6 +291,17 @@ export class Scheduler {
     for (const id of dag.queued.values())
       this.#world.events[id - 1]?.created.push({ dagId: dag.id, runId: run.runId, triggering: true });
     dag.queued.clear();
+    this.#takeAlong(dag.id, schedule.assets, run.runId);
+  }
+
+  /** What the DAG missed since its last such run is attached to the next one, which it did not cause (2.11.2, 3.3.2). */
+  #takeAlong(dagId: string, condition: Condition, runId: string): void {
+    const { events } = this.#world;
+    const before = events.findLastIndex((e) => e.created.some((c) => c.dagId === dagId && c.runId !== runId && c.triggering));
+    for (const event of events.slice(before + 1)) {
+      const had = event.created.some((c) => c.dagId === dagId);
+      if (!had && leaves(condition).includes(event.uri)) event.created.push({ dagId, runId, triggering: false });
+    }
   }
 
   #freeDate(dagId: string, at: number): number {

@@ -78,8 +78,6 @@ function missedOnce({ truth, airflow }: Courtroom): void {
       const { to } = held;
       // Let go by name, by a person: they have their reasons, and what comes after the plan of the release is theirs.
       if (held.end !== 'us' || to === null || s.forcedAt >= held.from) return;
-      // Let go before the service knew that its pause had arrived: nothing was planned for it..
-      if (s.heldAt < held.from) return;
       const missed = world.events.filter(
         (e) => e.uri === schedule.assets && e.at > held.from && e.at < to && !e.created.some((c) => c.dagId === dagId),
       );
@@ -87,7 +85,11 @@ function missedOnce({ truth, airflow }: Courtroom): void {
       // Airflow writes whole milliseconds.
       const after = starts.filter((e) => e.dagId === dagId && e.at >= to - 1 && e.at <= until);
       const given = world.events.filter(
-        (e) => e.extra.firedamper_op !== undefined && e.at >= to && e.at <= until && e.created.some((c) => c.dagId === dagId),
+        (e) =>
+          e.extra.firedamper_op !== undefined &&
+          e.at >= to &&
+          e.at <= until &&
+          e.created.some((c) => c.dagId === dagId && c.triggering),
       );
       const own = after.filter((e) => e.runId?.startsWith('firedamper__'));
       if (given.length + own.length > 1 + releases(truth, dagId))

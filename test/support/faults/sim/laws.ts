@@ -51,7 +51,8 @@ function judgePause({ truth, site, airflow }: Courtroom, p: Processed, e: Effect
   const spared =
     site.policy.hold.protectedDags.includes(e.dagId) || tags.includes('firedamper:never') || tags.includes('firedamper:ask');
   if (spared) truth.break('what is protected is never paused', p.at, e.dagId);
-  const undone = s.touches.findLast((t) => t.changed && !t.paused);
+  // Not what a person did with a pause of their own after we had let go (seed 827).
+  const undone = s.touches.findLast((t) => t.undidOurs);
   // Where the audit log was hidden when it was held, nobody can tell a pause that did not work from one that was undone.
   if (!site.hidesAudit && back && undone && undone.seq > s.ourPauseSeq && undone.seq < s.attemptSeq) {
     const asked = [...truth.holds.values()].some((h) => h.dagId === e.dagId && (truth.holdSeenAt.get(h.id) ?? 0) > undone.at);

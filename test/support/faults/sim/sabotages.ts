@@ -164,6 +164,27 @@ export const CONTROLS: readonly Control[] = [
     laws: ['what was missed is made good'],
   },
   {
+    name: 'what was read before the unpause counts, and the unpause takes five minutes',
+    sabotage: {
+      ...withClient((c) => ({
+        setPaused: async (id, paused, op) => {
+          if (!paused) await new Promise((resolve) => setTimeout(resolve, 300_000));
+          return c.setPaused(id, paused, op);
+        },
+      })),
+      responder: (r) => ({
+        ...r,
+        respond: (event) =>
+          r.respond(
+            event.type === 'outcome' && event.outcome.result === 'done' && event.outcome.facts.kind === 'plan_delivery'
+              ? { ...event, outcome: { result: 'done', facts: { kind: 'plan_delivery', missed: [] } } }
+              : event,
+          ),
+      }),
+    },
+    laws: ['what was missed is made good'],
+  },
+  {
     name: 'shadow mode acts',
     sabotage: { policy: (p) => ({ ...p, mode: 'armed' }) },
     laws: ['shadow touches nothing'],

@@ -306,13 +306,17 @@ export class Simulation {
     await this.#until(this.time.now + 3 * MINUTE);
     this.airflow.weather = { down: false, faults: 0, slow: 0 };
     this.airflow.auditHidden = false;
-    for (let round = 0; round < 14 && (round < 2 || this.#goesOn()); round++) {
-      this.airflow.world.outcomes.clear();
-      actors.tidyUp(this, round);
-      actors.endHangingRuns(this);
-      await this.#until(this.time.now + 90 * SECOND);
-    }
+    for (let round = 0; round < 14 && (round < 2 || this.#goesOn()); round++) await this.#tidyUp(round);
     await this.#until(this.time.now + 2 * MINUTE);
+    // A callback that was minutes under way opens a story in the last of them (seeds 2694, 9676): it too is given people, and time.
+    for (let round = 2; round < 14 && this.#goesOn(); round++) await this.#tidyUp(round);
+  }
+
+  async #tidyUp(round: number): Promise<void> {
+    this.airflow.world.outcomes.clear();
+    actors.tidyUp(this, round);
+    actors.endHangingRuns(this);
+    await this.#until(this.time.now + 90 * SECOND);
   }
 
   #goesOn(): boolean {

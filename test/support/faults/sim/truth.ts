@@ -16,6 +16,8 @@ export interface Touch {
   readonly paused: boolean;
   /** False where the DAG already was so. */
   readonly changed: boolean;
+  /** It undid a pause of ours. */
+  readonly undidOurs: boolean;
   readonly who: string;
 }
 
@@ -53,8 +55,6 @@ export interface SwitchTruth {
   auditReadSeq: number;
   /** Place at which the attempt to pause that is under way was claimed. */
   attemptSeq: number;
-  /** When a hold on it was last known to hold. */
-  heldAt: number;
   /** Times when we held it: from our pause to the end of it. */
   intervals: { from: number; to: number | null; end: 'us' | 'others' | null }[];
 }
@@ -112,7 +112,6 @@ export class Truth {
         touches: [],
         forcedSeq: 0,
         forcedAt: 0,
-        heldAt: 0,
         auditReadSeq: 0,
         attemptSeq: 0,
       },
@@ -123,10 +122,10 @@ export class Truth {
   }
 
   /** A person moved the switch in Airflow, or tried to. */
-  touch(t: Omit<Touch, 'changed'>): void {
+  touch(t: Omit<Touch, 'changed' | 'undidOurs'>): void {
     const s = this.switchOf(t.dagId);
     const changed = s.paused !== t.paused;
-    s.touches.push({ ...t, changed });
+    s.touches.push({ ...t, changed, undidOurs: changed && s.pausedBy === 'us' });
     this.figures.touches++;
     if (changed && s.pausedBy === 'us') closeInterval(s, t.at, 'others');
     s.paused = t.paused;
@@ -144,7 +143,6 @@ export class Truth {
     for (const h of d.holds) {
       if (!this.holdSeenAt.has(h.id)) this.holdSeenAt.set(h.id, at);
       this.holds.set(h.id, h);
-      if (h.state === 'held') this.switchOf(h.dagId).heldAt = at;
     }
     for (const o of d.ownerships) this.ownerships.set(o.dagId, o);
     for (const r of d.repairs) this.repairs.set(r.id, r);

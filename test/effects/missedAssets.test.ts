@@ -1,0 +1,138 @@
+/** Which events passed a DAG by, read while Airflow goes on: an event that reaches the DAG meanwhile is no missed one. */
+import { describe, expect, it } from 'vitest';
+import type { AirflowClient } from '../../src/airflow/client.ts';
+import { EMPTY_STATE } from '../../src/core/draft.ts';
+import type { AssetEventFacts, AssetFacts } from '../../src/core/facts.ts';
+import type { IntentAct } from '../../src/core/intent.ts';
+import type { EffectDeps } from '../../src/effects/deps.ts';
+import { missedAssets, type Reader } from '../../src/effects/missedAssets.ts';
+import { planDelivery } from '../../src/effects/planDelivery.ts';
+import { dag } from '../core/scenario.ts';
+
+const at = (minutes: number): string => new Date(Date.parse('2026-11-21T06:00:00.000Z') + minutes * 60_000).toISOString();
+const asset = (key: string, consumers: string[]): AssetFacts => ({
+  key,
+  uri: `s3://${key}`,
+  name: key,
+  producers: [],
+  consumers,
+});
+const event = (id: number, minutes: number, ...readBy: string[]): AssetEventFacts => ({
+  ...{ id, assetKey: 'a', uri: 's3://a', timestamp: at(minutes), sourceDagId: 'x', sourceRunId: 'x1', op: null },
+  createdRuns: readBy.map((dagId) => ({ dagId, runId: `${dagId}_${id}` })),
+});
+
+interface Site {
+  readonly consumers?: string[];
+  readonly paused?: readonly string[];
+  /** Answers of the list of events, one after the other; the last one stays. */
+  readonly events: readonly (readonly AssetEventFacts[])[];
+  readonly queued?: Readonly<Record<string, readonly string[]>>;
+}
+
+function clientOf({ consumers = ['b', 'c'], paused = [], events, queued = {} }: Site) {
+  const asked: string[] = [];
+  let looks = 0;
+  const client = {
+    probe: async () => ({ serverTime: at(60) }),
+    listAssets: async () => [asset('a', consumers), asset('other', ['z'])],
+    listDags: async () => ['b', 'c', 'd'].map((id) => dag(id, { paused: paused.includes(id) })),
+    getDagDetails: async (id: string) => ({ ...dag(id), catchup: false, dagrunTimeoutSeconds: null, assetCondition: null }),
+    queuedAssets: async (dagId: string) => {
+      asked.push(`queue ${dagId}`);
+      return queued[dagId] ?? [];
+    },
+    listAssetEvents: async (key: string) => {
+      asked.push(`events ${key}`);
+      return events[Math.min(looks++, events.length - 1)] ?? [];
+    },
+  } as unknown as AirflowClient;
+  return { client, asked };
+}
+const reader = (dagId: string, minutes = 0, runs = true): Reader => ({ dagId, since: at(minutes), runs });
+const now = () => Date.parse(at(60));
+const look = async (site: Site, ...readers: Reader[]) => {
+  const { client, asked } = clientOf(site);
+  const found = await missedAssets(client, readers, now);
+  const told = Object.fromEntries([...found].map(([id, [a]]) => [id, a && [a.events, a.queued, a.otherReaders]]));
+  return { told, asked };
+};
+
+describe('what passed a DAG by', () => {
+  it('is what came since and no run of it has read; the other reader that runs has had it', async () => {
+    const { told, asked } = await look({ events: [[event(1, -5), event(2, 5, 'c'), event(3, 6, 'b', 'c')]] }, reader('b'));
+    expect(told).toEqual({ b: [1, false, ['c']] });
+    expect(asked).toEqual(['events a', 'queue b', 'events a']);
+  });
+
+  it('is not what is queued for it, nor what a run took out of the queue between two of our looks', async () => {
+    const came = [event(2, 5)];
+    expect((await look({ events: [came], queued: { b: ['a'] } }, reader('b'))).told).toEqual({ b: [1, true, ['c']] });
+    expect((await look({ events: [came], queued: { b: ['s3://a'] } }, reader('b'))).told).toEqual({ b: [1, true, ['c']] });
+    expect((await look({ events: [came, [event(2, 5, 'b')]] }, reader('b'))).told).toEqual({ b: [0, false, ['c']] });
+  });
+
+  it('is not what came while we looked: it reaches what runs', async () => {
+    expect((await look({ events: [[], [event(2, 5)]] }, reader('b'))).told).toEqual({ b: [0, false, ['c']] });
+    const { told } = await look({ events: [[event(2, 5)], [event(2, 5), event(3, 6)]] }, reader('b'));
+    expect(told).toEqual({ b: [1, false, ['c']] });
+  });
+
+  it('looks once where nothing came', async () => {
+    expect((await look({ events: [[event(1, 5, 'b')]] }, reader('b'))).asked).toEqual(['events a', 'queue b']);
+  });
+
+  it.each<[string, Site, Reader[], readonly string[]]>([
+    ['one that is paused does not count', { events: [[event(2, 5)]], paused: ['c'] }, [reader('b')], []],
+    ['one that missed it as well does not count', { events: [[event(2, 5)]] }, [reader('b'), reader('c')], []],
+    ['one for which it is queued counts', { events: [[event(2, 5)]], queued: { c: ['a'] } }, [reader('b'), reader('c')], ['c']],
+    ['one that was held later and has had it counts', { events: [[event(2, 5)]] }, [reader('b'), reader('c', 10)], ['c']],
+    ['one that stays paused does not', { events: [[event(2, 5)]], paused: ['c'] }, [reader('b'), reader('c', 10, false)], []],
+    [
+      'one that is paused yet, and is let go with it, does',
+      { events: [[event(2, 5, 'c')]], paused: ['b', 'c'] },
+      [reader('b'), reader('c')],
+      ['c'],
+    ],
+  ])('another reader: %s', async (_what, site, readers, others) => {
+    expect((await look(site, ...readers)).told.b).toEqual([1, false, others]);
+  });
+
+  it('of a DAG that reads no asset is nothing, and nothing is asked for it', async () => {
+    const { told, asked } = await look({ events: [[event(1, 5)]] }, reader('d'));
+    expect([told, asked]).toEqual([{ d: undefined }, []]);
+  });
+});
+
+describe('the look at DAGs that run', () => {
+  const act = { kind: 'plan_delivery', airflow: 'prod', incidentId: 'inc-1', dags: [{ dagId: 'b', since: at(0) }] } as const;
+  const intent = (assetKey: string, change: object = {}) => ({
+    state: 'planned',
+    act: { kind: 'deliver', airflow: 'prod', incidentId: 'inc-2', delivery: { how: 'event', assetKey, uri: '', dagIds: ['q'] } },
+    ...change,
+  });
+  const run = (site: Site, intents: object[] = []) =>
+    planDelivery(
+      {
+        client: () => clientOf(site).client,
+        now,
+        snapshot: async () => ({ ...EMPTY_STATE, intents }),
+      } as unknown as EffectDeps,
+      act as IntentAct & { kind: 'plan_delivery' },
+    );
+
+  it('tells what each of them missed', async () => {
+    expect(await run({ events: [[event(2, 5)]] })).toMatchObject({
+      result: 'done',
+      facts: { missed: [{ airflow: 'prod', dagId: 'b', details: { dagId: 'b' }, missedAssets: [{ events: 1 }] }] },
+    });
+  });
+
+  it('waits while the same event is on its way for others: it reaches these as well', async () => {
+    const missed = { events: [[event(2, 5)]] };
+    expect(await run(missed, [intent('a')])).toMatchObject({ result: 'not_yet' });
+    expect(await run(missed, [intent('other')])).toMatchObject({ result: 'done' });
+    expect(await run(missed, [intent('a', { state: 'done' })])).toMatchObject({ result: 'done' });
+    expect(await run({ events: [[]] }, [intent('a')])).toMatchObject({ result: 'done' });
+  });
+});
