@@ -294,3 +294,14 @@ test('a process that was superseded writes nothing any more, and ends', async ()
   expect(await second.inbox.accept(callback('w3'))).toMatchObject({ duplicate: false });
   await second.close();
 });
+
+test('control: it is the number of the start that stops it, for with that put back both write', async () => {
+  for (const name of readdirSync(dir)) if (name.endsWith('.lock')) rmSync(file(name));
+  const second = await openStore(file());
+  const hand = new Database(file());
+  hand.prepare('update service set epoch = epoch - 1').run();
+  hand.close();
+  expect(await store.inbox.accept(callback('w2')), 'the first one writes beside the second').toMatchObject({ duplicate: false });
+  await expect(second.inbox.accept(callback('w3'))).rejects.toThrow('another Firedamper');
+  await second.close();
+});
