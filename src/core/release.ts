@@ -91,11 +91,11 @@ function lookAgain(draft: Draft, incidentId: string, airflow: string, runs: read
 export function lookedAgain(draft: Draft, act: IntentAct & { kind: 'plan_delivery' }, missed: readonly MissedInputs[]): void {
   const incident = draft.findIncident(act.incidentId);
   if (!incident?.releasing) return;
+  // Of this release: a look that took longer than a reopening says nothing of the next one.
   const asked = (d: Delivery) =>
     d.state === 'waiting' &&
-    d.missedSince !== undefined &&
     d.airflow === act.airflow &&
-    act.dags.some(({ dagId }) => dagId === d.dagId);
+    act.dags.some(({ dagId, since }) => dagId === d.dagId && since === d.missedSince);
   const known = missed.filter((m) => incident.deliveries.some((d) => asked(d) && sameDag(d, m)));
   const deliveries = incident.deliveries.map((d) => (asked(d) && !known.some((m) => sameDag(m, d)) ? asPlanned(d) : d));
   draft.patchIncident(incident.id, { deliveries: deliveriesAgain(draft, incident.id, deliveries, known) });

@@ -165,6 +165,21 @@ describe('the second look, once they run', () => {
     expect(orders(s)).toEqual([]);
   });
 
+  test('that took longer than a reopening says nothing of the next release', () => {
+    const s = planned([one]);
+    const late = s.open('plan_delivery')[0]?.id ?? '';
+    s.fails('a', 'r2');
+    s.surveyed().paused();
+    s.sees({ runs: [{ ...well, runId: 'r2' }] });
+    s.releasePlanned([{ ...none, since: '2026-11-21T06:30:00.000Z' }]);
+    const outcome = { result: 'done', facts: { kind: 'plan_delivery', missed: [one] } } as const;
+    s.when({ type: 'outcome', intentId: late, outcome });
+    expect(delivery(s)).toMatchObject({ how: 'nothing', state: 'waiting', missedSince: '2026-11-21T06:30:00.000Z' });
+    s.unpaused();
+    expect(s.open('plan_delivery')).toHaveLength(1);
+    expect(orders(s)).toEqual([]);
+  });
+
   test('of a dismissed incident still gives what was missed', () => {
     const s = new Scenario(['a>b']).contained('a');
     s.person(ann, { kind: 'dismiss', incidentId: 'inc-1', comment: 'a drill' });
