@@ -10,7 +10,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { restoreDatabase } from '../../../src/store/backup.ts';
 import { type FakeAirflow, startFakeAirflow } from '../../support/fakeAirflow/index.ts';
 import { retry } from '../../support/faults/backup/program.ts';
-import { copyAll, describeWorld, tell } from '../../support/faults/backup/story.ts';
+import { atTheOrder, copyAll, describeWorld, tell } from '../../support/faults/backup/story.ts';
 import { failsAsItMust, figure, LONG } from '../../support/faults/crash/figure.ts';
 import { type Service, startService } from '../../support/service.ts';
 
@@ -37,7 +37,8 @@ async function storyWithCopies(generation: 2 | 3): Promise<{ fake: FakeAirflow; 
   const service = await startService(fake, { folder: home });
   const stop = copyAll(home, to);
   await tell(fake, service);
-  const copies = stop().map((name) => join(to, name));
+  const copied = stop().map((name) => join(to, name));
+  const copies = [...copied, atTheOrder(copied.at(-1) ?? '')];
   await service.stop();
   fake.latencyMs = 0;
   return { fake, copies };

@@ -1,5 +1,5 @@
 /** One failure from beginning to end on a fake Airflow, with a backup of every instant at which something was written. */
-import { readdirSync } from 'node:fs';
+import { cpSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { backupDatabase } from '../../../../src/store/backup.ts';
@@ -36,6 +36,22 @@ export async function tell(fake: FakeAirflow, service: Service): Promise<void> {
   const { digest } = await service.get(`/v1/repairs/${repair.id}`);
   await service.call('ann', 'POST', `/v1/repairs/${repair.id}/approve`, { digest, comment: 'go' });
   await reaches(service, 'resolved');
+}
+
+/**
+ * The instant between the order to deliver what was missed and its sending: too short to be copied in time, so it is made from a later copy. Nothing
+ * else of this story would be done again by an old file: whatever comes before is looked at in Airflow first.
+ */
+export function atTheOrder(copy: string): string {
+  const made = copy.replace(/\.db$/, '-ordered.db');
+  cpSync(copy, made);
+  const hand = new Database(made);
+  const { changes } = hand
+    .prepare("update intents set state = 'planned', attempts = 0 where kind = 'deliver' and state = 'done'")
+    .run();
+  hand.close();
+  if (changes === 0) throw new Error('nothing was delivered in this story');
+  return made;
 }
 
 /** Copies the database of `folder` again and again until told to stop; every copy is one committed state of the story. */
