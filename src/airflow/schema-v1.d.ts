@@ -493,6 +493,7 @@ export interface components {
         BasicDAGRun: {
             dag_id: string;
             dag_run_id: string;
+            start_date?: string | null;
         };
         DatasetEvent: {
             id: number;

@@ -557,6 +557,8 @@ export interface components {
         DagRunAssetReference: {
             run_id: string;
             dag_id: string;
+            /** Format: date-time */
+            start_date?: string | null;
             /** @description From 3.3: false for a run that the event was attached to but did not cause. */
             triggering?: boolean;
         };

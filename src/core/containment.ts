@@ -200,7 +200,7 @@ export function intendPause(draft: Draft, dag: DagRef, cursor: number | null): v
     state: 'pause_intended',
     op: intent.op,
     auditCursor: cursor,
-    since: draft.now,
+    since: own.state === 'none' && own.since !== null ? own.since : draft.now,
     uncertain: false,
     foundPaused: false,
     // Behind a cursor that stays, our earlier requests stay in the log as well: they must not pass for somebody else's.
@@ -270,10 +270,10 @@ function letLeave(draft: Draft, dag: DagRef, leaving: readonly Hold[], found: Pa
           ? reason('still_held', { incidents: others.join(', ') })
           : reason('never_paused');
   const unpaused = draft.ownership(dag).state === 'resume_intended';
-  for (const h of leaving) {
-    if (unpaused) missedUnread(draft, h);
-    else end(draft, h, why);
-  }
+  // One of them is to give it what it missed, whatever the number of incidents.
+  const [one] = leaving;
+  if (unpaused && one) missedUnread(draft, one);
+  if (!unpaused) for (const h of leaving) end(draft, h, why);
 }
 
 /** A right that is missing now may be granted in a minute. */

@@ -11,18 +11,21 @@ import type { Delivery } from './incident.ts';
 import type { DeliveryOrder } from './intent.ts';
 import { type Reason, type ReasonCode, reason } from './reason.ts';
 
+/** How the ids begin of the runs that we give. */
+export const OWN_RUN = 'firedamper__';
+
 /** For DAGs that are about to be let go, upstream first. */
 export function plannedDeliveries(
   draft: Draft,
   incidentId: string,
-  leaving: readonly DagRef[],
+  leaving: readonly Hold[],
   missed: readonly MissedFacts[],
 ): Delivery[] {
   const facts = missed.filter((m) => leaving.some((h) => sameDag(h, m)));
   const plan = planner(draft, incidentId, facts);
   return leaving.flatMap((h) => {
     const m = facts.find((x) => sameDag(x, h));
-    if (!m) return [];
+    if (!m) return [unread(draft, h)];
     const d = plan.give(m, (orElse) => byIntervals(draft, m) ?? orElse);
     return [m.missedAssets.length > 0 ? { ...d, state: 'waiting' as const, missedSince: m.since } : d];
   });
@@ -45,8 +48,12 @@ export function deliveriesAgain(
 /** For a DAG whose pause was on its way when everything was let go, and arrived: nobody has read what it misses until its unpause. */
 export function missedUnread(draft: Draft, h: Hold): void {
   const { deliveries } = draft.incident(h.incidentId);
-  const unread = given(draft, h, 'nothing', reason('missed_nothing'), { expectRun: false, missedSince: h.since });
-  draft.patchIncident(h.incidentId, { deliveries: [...deliveries, unread] });
+  draft.patchIncident(h.incidentId, { deliveries: [...deliveries, unread(draft, h)] });
+}
+
+function unread(draft: Draft, h: Hold): Delivery {
+  const missedSince = draft.ownership(h).since ?? h.since;
+  return given(draft, h, 'nothing', reason('missed_nothing'), { expectRun: false, missedSince });
 }
 
 /** The plan made before the unpause counts: there is no later one. */
@@ -71,8 +78,8 @@ function planner(draft: Draft, incidentId: string, facts: readonly MissedInputs[
   const fed = new Map<string, Feeder>();
   const key = (dag: DagRef) => `${dag.airflow}/${dag.dagId}`;
   const feeds = (d: Delivery): Delivery => {
-    const runs = d.expectRun && (d.state === 'waiting' || d.state === 'sent');
-    if (!runs) return d;
+    // One that was sent before has its run already: what came of that, its readers have had or missed.
+    if (!d.expectRun || d.state !== 'waiting') return d;
     for (const e of draft.context.world.edges().filter((x) => x.kind === 'asset' && sameDag(x.from, d))) {
       if (e.to.airflow !== d.airflow) continue;
       const known = fed.get(key(e.to));
@@ -164,7 +171,7 @@ function missedAssets(draft: Draft, incidentId: string, m: MissedInputs, missed:
     const why = `${missed.flatMap((a) => a.otherReaders).join(', ')} had it already, and ${m.dagId} waits for other assets too`;
     return given(draft, m, 'not_delivered', reason('not_delivered', { asset, why }), { expectRun: false, state: 'done' });
   }
-  const runId = `firedamper__${incidentId}__${draft.context.chance}`;
+  const runId = `${OWN_RUN}${incidentId}__${draft.context.chance}`;
   const orders: DeliveryOrder[] = [{ how: 'run', dagId: m.dagId, uri: asset, runId }];
   return given(draft, m, 'run', reason('delivered_run', { asset }), { runId, orders });
 }

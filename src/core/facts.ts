@@ -178,7 +178,7 @@ export interface AssetEventFacts {
   readonly sourceDagId: string | null;
   readonly sourceRunId: string | null;
   /** Runs that have read it: the one that it caused, or a later one that took along what its DAG missed (2.11.2, 3.3.2). */
-  readonly createdRuns: readonly { readonly dagId: string; readonly runId: string }[];
+  readonly createdRuns: readonly { readonly dagId: string; readonly runId: string; readonly startDate: Instant | null }[];
   /** `extra.firedamper_op`: our own mark on an event that we posted; null on everybody else's. */
   readonly op: string | null;
 }

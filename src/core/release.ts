@@ -41,7 +41,9 @@ export function release(draft: Draft, incidentId: string, missed: readonly Misse
     .sort((a, b) => a.depth - b.depth);
   const leaving = holds.filter((h) => h.state === 'held' && draft.holdingOn(h).every((x) => x.id === h.id));
   for (const h of holds) letGo(draft, h, why);
-  draft.patchIncident(incidentId, { deliveries: plannedDeliveries(draft, incidentId, leaving, missed) });
+  const left = new Set(draft.holdsOf(incidentId).flatMap((h) => (OPEN_HOLD.has(h.state) ? [h.id] : [])));
+  const going = leaving.filter((h) => left.has(h.id));
+  draft.patchIncident(incidentId, { deliveries: plannedDeliveries(draft, incidentId, going, missed) });
   settleRelease(draft, incidentId);
 }
 
@@ -64,6 +66,8 @@ function deliver(draft: Draft, incident: Incident): void {
     if (d.state !== 'waiting') return d;
     const state = stateOf(d);
     if (state === 'ceded') return { ...d, state: 'done', expectRun: false, reason: reason('release_ceded') };
+    const others = draft.holdingOn(d).filter((h) => h.incidentId !== incident.id);
+    if (state === 'released' && others.length > 0) return handedOver(d, others);
     if (state !== 'released' || d.missedSince !== undefined) return d;
     orders.push(...d.orders.map((order) => ({ airflow: d.airflow, order })));
     return { ...d, state: 'sent', since: draft.now };
@@ -77,12 +81,19 @@ function deliver(draft: Draft, incident: Incident): void {
   }
 }
 
+/** Another incident holds it by now: whoever lets it go gives it what it missed, from the beginning on. */
+function handedOver(d: Delivery, holds: readonly Hold[]): Delivery {
+  const why = reason('still_held', { incidents: holds.map((h) => h.incidentId).join(', ') });
+  return { ...d, how: 'nothing', reason: why, expectRun: false, state: 'done', orders: [] };
+}
+
 /**
  * Between the look before the unpause and the unpause events went on: live story 04 lost one on 2.11.2, and so did the simulator (seeds 1351, 2702,
  * 5446). And a DAG that a person was asked about first is let go minutes later, when others have had what it missed (seed 8595).
  */
 function lookAgain(draft: Draft, incidentId: string, airflow: string, runs: readonly Delivery[]): void {
-  if (draft.pending((a) => a.kind === 'plan_delivery' && a.incidentId === incidentId && a.airflow === airflow)) return;
+  // One at a time: what the one orders, the next must see.
+  if (draft.pending((a) => a.kind === 'plan_delivery' && a.airflow === airflow)) return;
   const dags = runs.filter((d) => d.airflow === airflow).map((d) => ({ dagId: d.dagId, since: d.missedSince ?? d.since }));
   draft.intend({ kind: 'plan_delivery', airflow, incidentId, dags });
 }
@@ -90,16 +101,21 @@ function lookAgain(draft: Draft, incidentId: string, airflow: string, runs: read
 /** What DAGs that run by now missed until they did. Nothing: Airflow refuses to say, and what was planned before counts. */
 export function lookedAgain(draft: Draft, act: IntentAct & { kind: 'plan_delivery' }, missed: readonly MissedInputs[]): void {
   const incident = draft.findIncident(act.incidentId);
-  if (!incident?.releasing) return;
-  // Of this release: a look that took longer than a reopening says nothing of the next one.
-  const asked = (d: Delivery) =>
-    d.state === 'waiting' &&
-    d.airflow === act.airflow &&
-    act.dags.some(({ dagId, since }) => dagId === d.dagId && since === d.missedSince);
-  const known = missed.filter((m) => incident.deliveries.some((d) => asked(d) && sameDag(d, m)));
-  const deliveries = incident.deliveries.map((d) => (asked(d) && !known.some((m) => sameDag(m, d)) ? asPlanned(d) : d));
-  draft.patchIncident(incident.id, { deliveries: deliveriesAgain(draft, incident.id, deliveries, known) });
-  settleRelease(draft, incident.id);
+  if (incident?.releasing) {
+    // Of this release: a look that took longer than a reopening says nothing of the next one. And not of what is held again meanwhile.
+    const asked = (d: Delivery) =>
+      d.state === 'waiting' &&
+      d.airflow === act.airflow &&
+      act.dags.some(({ dagId, since }) => dagId === d.dagId && since === d.missedSince) &&
+      draft.holdingOn(d).length === 0;
+    const known = missed.filter((m) => incident.deliveries.some((d) => asked(d) && sameDag(d, m)));
+    for (const d of incident.deliveries.filter(asked)) draft.putOwnership({ ...draft.ownership(d), since: null });
+    const deliveries = incident.deliveries.map((d) => (asked(d) && !known.some((m) => sameDag(m, d)) ? asPlanned(d) : d));
+    draft.patchIncident(incident.id, { deliveries: deliveriesAgain(draft, incident.id, deliveries, known) });
+  }
+  // Those that waited for their turn, too.
+  const waits = (i: Incident) => i.id === act.incidentId || i.deliveries.some((d) => d.state === 'waiting');
+  for (const i of draft.incidents()) if (i.releasing && waits(i)) settleRelease(draft, i.id);
 }
 
 type DeliverAct = IntentAct & { readonly kind: 'deliver' };

@@ -128,7 +128,7 @@ function underWay(draft: Draft, { act }: Intent): FileSaid['underWay'][number][]
 /** A pause and a delivery can be recognised in Airflow, so they are settled by reading; the rest is dropped, and decided anew if it is still wanted. */
 function takeBackIntent(draft: Draft, intent: Intent): void {
   const { kind } = intent.act;
-  if (kind === 'survey' || kind === 'plan_release' || kind === 'plan_delivery') return;
+  if (kind === 'survey' || kind === 'plan_release') return;
   if (kind === 'pause_dag' || kind === 'deliver') draft.putIntent({ ...intent, state: 'unknown' });
   else draft.putIntent({ ...intent, state: 'failed', lastError: 'dropped: the database was restored from an earlier time' });
 }

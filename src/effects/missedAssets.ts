@@ -1,9 +1,11 @@
 /** Which events of their assets DAGs missed while they were held. An event during a pause is never queued for the paused DAG (2.10-3.3; 2.9 queues it). */
 import type { AirflowClient } from '../airflow/client.ts';
-import { addMs } from '../core/draft.ts';
+import { OWN_RUN } from '../core/deliveries.ts';
+import { addMs, latest } from '../core/draft.ts';
 import type { MissedAsset } from '../core/events.ts';
 import type { AssetEventFacts, AssetFacts, Instant } from '../core/facts.ts';
 import { clockBehind } from './clock.ts';
+import { inTurns } from './inTurns.ts';
 
 /**
  * A clock that was set during the hold dates its beginning too late (simulator, clocks, seed 20: 20 s, and an event was lost). What came before the
@@ -22,7 +24,9 @@ export interface Reader {
 
 /**
  * By DAG. True of DAGs that are paused and of DAGs that run: an event that reaches a DAG is queued for it at once, and leaves the queue together with
- * the run that it causes. So what has no run, is not queued a moment later, and still has no run after that, has not reached it.
+ * the run that it causes. So what has no run, is not queued a moment later, and still has no run after that, has not reached it. A run that began
+ * after the event has read what it tells of, although Airflow does not list it: of several events within one loop of the scheduler only the first is
+ * listed (2.10.5 to 3.3.2, #56050), and what we gave by a run of the DAG's own never is.
  */
 export async function missedAssets(
   client: AirflowClient,
@@ -33,17 +37,19 @@ export async function missedAssets(
   const since = new Map(readers.map((r) => [r.dagId, addMs(r.since, -behind - CLOCK_WAS_SET_MS)]));
   const mine = assets.filter((a) => a.consumers.some((dagId) => since.has(dagId)));
   const first = await passedBy(client, mine, since);
-  const reading = [...new Set(mine.flatMap((a) => a.consumers))].filter((dagId) => since.has(dagId));
-  const queues = new Map(
-    await Promise.all(reading.map(async (dagId) => [dagId, new Set(await client.queuedAssets(dagId))] as const)),
-  );
-  const queued = (a: AssetFacts, dagId: string) => [a.key, a.uri].some((name) => queues.get(dagId)?.has(name) === true);
   const open = (a: AssetFacts, dagId: string) => first.get(a.key)?.get(dagId) ?? NONE;
-  const doubted = mine.filter((a) => a.consumers.some((dagId) => open(a, dagId).size > 0 && !queued(a, dagId)));
+  const reading = [...new Set(mine.flatMap((a) => a.consumers))].filter((dagId) => since.has(dagId));
+  const queues = new Map(await inTurns(reading, async (dagId) => [dagId, new Set(await client.queuedAssets(dagId))] as const));
+  const queued = (a: AssetFacts, dagId: string) => [a.key, a.uri].some((name) => queues.get(dagId)?.has(name) === true);
+  const isDoubted = (a: AssetFacts, dagId: string) => open(a, dagId).size > 0 && !queued(a, dagId);
+  const doubted = mine.filter((a) => a.consumers.some((dagId) => isDoubted(a, dagId)));
   const again = await passedBy(client, doubted, since);
+  const doubtedReaders = reading.filter((dagId) => doubted.some((a) => isDoubted(a, dagId)));
+  const given = new Map(await inTurns(doubtedReaders, async (dagId) => [dagId, await lastGiven(client, dagId)] as const));
   const missed = (a: AssetFacts, dagId: string) => {
     const still = again.get(a.key)?.get(dagId) ?? NONE;
-    return [...open(a, dagId)].filter((id) => still.has(id)).length;
+    const began = given.get(dagId) ?? '';
+    return [...open(a, dagId)].filter(([id, at]) => still.has(id) && at > began).length;
   };
 
   const byReader = new Map(readers.map((r) => [r.dagId, [] as MissedAsset[]]));
@@ -63,26 +69,40 @@ export async function missedAssets(
   return byReader;
 }
 
-const NONE: ReadonlySet<number> = new Set();
+/** Events by id, with their time. */
+type Passed = ReadonlyMap<number, Instant>;
+const NONE: Passed = new Map();
 
-/** Ids of the events that no run of the DAG has had, by asset and DAG. */
+/** The events that no run of the DAG has had, by asset and DAG. */
 async function passedBy(
   client: AirflowClient,
   assets: readonly AssetFacts[],
   since: ReadonlyMap<string, Instant>,
-): Promise<ReadonlyMap<string, ReadonlyMap<string, ReadonlySet<number>>>> {
-  const had = (e: AssetEventFacts, dagId: string) => e.createdRuns.some((run) => run.dagId === dagId);
+): Promise<ReadonlyMap<string, ReadonlyMap<string, Passed>>> {
   return new Map(
-    await Promise.all(
-      assets.map(async (a) => {
-        const from = a.consumers.flatMap((dagId) => since.get(dagId) ?? []).sort();
-        const events = from[0] === undefined ? [] : await client.listAssetEvents(a.key, from[0]);
-        const of = (dagId: string) => {
-          const start = since.get(dagId);
-          return new Set(events.filter((e) => start !== undefined && e.timestamp >= start && !had(e, dagId)).map((e) => e.id));
-        };
-        return [a.key, new Map(a.consumers.map((dagId) => [dagId, of(dagId)]))] as const;
-      }),
-    ),
+    await inTurns(assets, async (a) => {
+      const from = a.consumers.flatMap((dagId) => since.get(dagId) ?? []).sort();
+      const events = from[0] === undefined ? [] : await client.listAssetEvents(a.key, from[0]);
+      const of = (dagId: string): Passed => {
+        const start = since.get(dagId);
+        if (start === undefined) return NONE;
+        const runs = events.flatMap((e) => e.createdRuns.filter((run) => run.dagId === dagId));
+        // One that has not begun yet begins after everything.
+        const newest = runs.some((run) => run.startDate === null)
+          ? LAST
+          : runs.map((run) => run.startDate ?? '').reduce(latest, '');
+        const had = (e: AssetEventFacts) => e.timestamp <= newest || e.createdRuns.some((run) => run.dagId === dagId);
+        return new Map(events.filter((e) => e.timestamp >= start && !had(e)).map((e) => [e.id, e.timestamp]));
+      };
+      return [a.key, new Map(a.consumers.map((dagId) => [dagId, of(dagId)]))] as const;
+    }),
   );
+}
+
+const LAST: Instant = '9999';
+
+/** When the newest run that we gave the DAG began; '' where there is none. */
+async function lastGiven(client: AirflowClient, dagId: string): Promise<Instant> {
+  const runs = (await client.listRuns(dagId, { limit: 25 })).filter((run) => run.runId.startsWith(OWN_RUN));
+  return runs.map((run) => run.startDate ?? LAST).reduce(latest, '');
 }

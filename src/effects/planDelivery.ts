@@ -5,26 +5,33 @@ import type { DagDetails } from '../core/facts.ts';
 import type { IntentAct } from '../core/intent.ts';
 import { isUnderWay } from '../core/lifecycle.ts';
 import type { EffectDeps } from './deps.ts';
+import { inTurns } from './inTurns.ts';
 import { missedAssets } from './missedAssets.ts';
 import { done, failure, isGone } from './outcome.ts';
 
 export async function planDelivery(deps: EffectDeps, act: IntentAct & { kind: 'plan_delivery' }): Promise<Outcome> {
   try {
     const client = deps.client(act.airflow);
-    // Read first: one that ends while we look is in what we see. An event of ours that is on its way for others reaches these DAGs too.
+    // Details first: between the look and what is decided from it nothing else is to be read.
+    const details = await inTurns(act.dags, async ({ dagId }) => [dagId, await detailsOf(client, dagId)] as const);
+    // Before the look: an event of ours that is on its way for others reaches these DAGs too, and one that ends meanwhile is seen.
     const coming = await eventsUnderWay(deps, act.airflow);
-    const readers = act.dags.map((d) => ({ ...d, runs: true }));
-    const missed = await missedAssets(client, readers, deps.now);
-    const keys = [...missed.values()].flatMap((assets) => assets.filter((a) => a.events > 0 && !a.queued).map((a) => a.assetKey));
-    if (keys.some((key) => coming.has(key))) return { result: 'not_yet', why: 'the same event is being delivered to other DAGs' };
-    const inputs = await Promise.all(
-      act.dags.map(async ({ dagId }) => ({
-        airflow: act.airflow,
-        dagId,
-        details: await detailsOf(client, dagId),
-        missedAssets: missed.get(dagId) ?? [],
-      })),
+    if (coming.size > 0) {
+      const mine = (await client.listAssets()).filter((a) => act.dags.some(({ dagId }) => a.consumers.includes(dagId)));
+      if (mine.some((a) => coming.has(a.key)))
+        return { result: 'not_yet', why: 'the same event is being delivered to other DAGs' };
+    }
+    const missed = await missedAssets(
+      client,
+      act.dags.map((d) => ({ ...d, runs: true })),
+      deps.now,
     );
+    const inputs = details.map(([dagId, facts]) => ({
+      airflow: act.airflow,
+      dagId,
+      details: facts,
+      missedAssets: missed.get(dagId) ?? [],
+    }));
     return done({ kind: 'plan_delivery', missed: inputs });
   } catch (error) {
     return failure(error);

@@ -1,6 +1,6 @@
 /** The end of the holds, and what each released DAG is given. */
 import { describe, expect, test } from 'vitest';
-import type { MissedFacts } from '../../src/core/events.ts';
+import type { MissedFacts, UnpauseFound } from '../../src/core/events.ts';
 import type { AssetCondition } from '../../src/core/facts.ts';
 import { ann, clearStep, dag, missed, missedAsset, rita, run, Scenario } from './scenario.ts';
 
@@ -31,7 +31,7 @@ describe('the release', () => {
     expect(s.incident()).toMatchObject({ status: 'verifying', releasing: true, surveyPending: false });
     s.releasePlanned();
     expect(s.history('incident.monitoring')).toEqual(['a healed_outside (firedamper)']);
-    s.later(1_000).unpaused();
+    s.later(1_000).unpaused().lookedAgain();
     expect(s.incident()).toMatchObject({ status: 'resolved', timestamps: { releasedAt: s.now, resolvedAt: s.now } });
     expect(s.history('incident.resolved')).toEqual(['a resolved (firedamper)']);
     expect(s.notices()).toContain('resolved a');
@@ -225,6 +225,105 @@ describe('the second look, once they run', () => {
     expect(orders(s)).toMatchObject([{ how: 'event', uri: 's3://b', dagIds: ['c'] }]);
   });
 
+  test('is asked for a DAG whose pause arrived while the first look was on its way', () => {
+    const s = new Scenario(['a>b', 'a>c']);
+    s.fails('a');
+    s.surveyed();
+    const [b] = s.open('pause_dag');
+    const arrives = (id = '') =>
+      s.when({
+        type: 'outcome',
+        intentId: id,
+        outcome: { result: 'done', facts: { kind: 'pause_dag', found: { was: 'paused_by_us', settled: false } } },
+      });
+    arrives(b?.id);
+    s.sees({ runs: [well] });
+    arrives(s.open('pause_dag')[0]?.id);
+    s.releasePlanned([missed('b')]).unpaused();
+    expect(s.open('plan_delivery').map((i) => i.act)).toMatchObject([{ dags: [{ dagId: 'c' }] }]);
+    s.lookedAgain([missed('c', { missedAssets: [EVENT] })]);
+    expect(orders(s)).toMatchObject([{ how: 'event', dagIds: ['c'] }]);
+  });
+
+  test('dates from our pause, not from the last hold, and is made for one incident where two let go', () => {
+    const s = new Scenario(['a>b', 'z>b']);
+    s.fails('a');
+    s.surveyed();
+    const since = s.now;
+    s.sees({ runs: [well] });
+    s.later(300_000).fails('z');
+    s.surveyed();
+    s.sees({ runs: [run('z', 'r1', { state: 'success', startDate: RERUN })] });
+    expect(s.state.holds.map((h) => h.state)).toEqual(['release_intended', 'release_intended']);
+    s.paused().unpaused();
+    expect(s.open('plan_delivery').map((i) => i.act)).toMatchObject([{ dags: [{ dagId: 'b', since }] }]);
+    s.lookedAgain([one]);
+    expect(s.open('plan_delivery')).toEqual([]);
+    expect(orders(s)).toHaveLength(1);
+  });
+
+  test('is not made for a DAG that another incident holds by then: whoever lets it go gives it all', () => {
+    const s = healed(['a>b', 'z>b']).releasePlanned([one]);
+    const since = s.ownership('b')?.since;
+    s.answer('unpause_dag', { kind: 'unpause_dag', found: { was: 'uncertain', why: '403' } });
+    s.later(1_000).contained('z');
+    s.person(ann, { kind: 'release_hold', holdId: 'hold-1', comment: 'it was us' });
+    expect(delivery(s)).toMatchObject({ state: 'done', reason: { code: 'still_held', detail: { incidents: 'inc-2' } } });
+    expect(s.open('plan_delivery')).toEqual([]);
+    expect(s.incident(0).status).toBe('resolved');
+    expect(s.ownership('b')).toMatchObject({ state: 'ours', since });
+  });
+
+  test('of a DAG that another cause holds again meanwhile gives nothing yet, and forgets nothing', () => {
+    const s = healed(['a>b', 'z>b']).releasePlanned([one]).unpaused();
+    const { since } = s.ownership('b') ?? {};
+    s.later(1_000).fails('z');
+    s.surveyed();
+    s.lookedAgain([one]);
+    expect(orders(s)).toEqual([]);
+    expect(delivery(s)).toMatchObject({ state: 'done', reason: { code: 'still_held' } });
+    expect(s.paused().ownership('b')).toMatchObject({ state: 'ours', since });
+  });
+
+  test('that never came is owed still when the DAG is held again', () => {
+    const s = planned([one]);
+    const { since } = s.ownership('b') ?? {};
+    expect(since, 'kept after the unpause').toBeTruthy();
+    s.later(60_000).fails('a', 'r2');
+    s.surveyed().paused();
+    expect(s.ownership('b')).toMatchObject({ state: 'ours', since });
+  });
+
+  test('that came pays what was owed: the next hold dates from itself', () => {
+    const s = planned([one]).lookedAgain([one]);
+    expect(s.ownership('b')?.since).toBeNull();
+    expect(planned([missed('b')]).ownership('b')?.since, 'no asset, nothing to look at').toBeNull();
+  });
+
+  test('comes one after the other in one Airflow', () => {
+    const s = healed(['a>b', 'z>c']);
+    s.contained('z');
+    s.sees({ runs: [run('z', 'r1', { state: 'success', startDate: RERUN })] });
+    s.releasePlanned([one, missed('c', { missedAssets: [EVENT] })]).unpaused();
+    expect(s.open('plan_delivery').map((i) => i.act)).toMatchObject([{ incidentId: 'inc-1' }]);
+    s.lookedAgain([one]);
+    expect(s.open('plan_delivery').map((i) => i.act)).toMatchObject([{ incidentId: 'inc-2', dags: [{ dagId: 'c' }] }]);
+  });
+
+  test('finds what a DAG missed of one that was given its own before', () => {
+    const s = healed(['a>b', 'b>c']).releasePlanned([one, missed('c', { missedAssets: [missedAsset('s3://b', { events: 0 })] })]);
+    const [b, c] = s.open('unpause_dag');
+    const end = (id = '', found: UnpauseFound) =>
+      s.when({ type: 'outcome', intentId: id, outcome: { result: 'done', facts: { kind: 'unpause_dag', found } } });
+    end(b?.id, { was: 'unpaused_by_us' });
+    end(c?.id, { was: 'uncertain', why: '403' });
+    s.lookedAgain([one]).delivered();
+    expect(delivery(s, 'b')).toMatchObject({ state: 'sent' });
+    s.person(ann, { kind: 'release_hold', holdId: 'hold-2', comment: 'it was us' });
+    s.unpaused().lookedAgain([missed('c', { missedAssets: [missedAsset('s3://b')] })]);
+    expect(orders(s)).toMatchObject([{ how: 'event', uri: 's3://b', dagIds: ['c'] }]);
+  });
+
   test('goes to the Airflow of the DAG, and so does what it is given', () => {
     const s = healed(['a>b', 'a>dev/b']);
     const elsewhere = { ...one, airflow: 'dev' };
@@ -266,7 +365,7 @@ describe('what a DAG is given', () => {
   });
 
   test.each<[string, MissedFacts, string]>([
-    ['no facts', missed('z'), 'none'],
+    ['no facts', missed('z'), 'missed_nothing'],
     ['an asset without events', missed('b', { missedAssets: [missedAsset(A, { events: 0 })] }), 'missed_nothing'],
     ['an event that is queued', missed('b', { missedAssets: [missedAsset(A, { queued: true })] }), 'missed_nothing'],
     ['nothing', missed('b'), 'missed_nothing'],

@@ -300,7 +300,7 @@ describe('dismissing', () => {
     expect(s.last?.answer.incidentId).toBe('inc-1');
     s.releasePlanned();
     expect(s.acts()).toEqual(['unpause b']);
-    s.later(1_000).unpaused();
+    s.later(1_000).unpaused().lookedAgain();
     expect(s.incident()).toMatchObject({ status: 'dismissed', timestamps: { releasedAt: s.now, resolvedAt: null } });
     expect(s.told()).not.toContain('resolved');
   });

@@ -265,7 +265,12 @@ describe('each act that was under way', () => {
     ['pause_dag', () => failing().surveyed(), 'unknown', null],
     ['plan_release', () => releasing(null), 'planned', null],
     ['unpause_dag', () => releasing([missed('b')]), 'failed', 'dropped: the database was restored from an earlier time'],
-    ['plan_delivery', () => releasing([missed('b', { missedAssets: [missedAsset('s3://a')] })]).unpaused(), 'planned', null],
+    [
+      'plan_delivery',
+      () => releasing([missed('b', { missedAssets: [missedAsset('s3://a')] })]).unpaused(),
+      'failed',
+      'dropped: the database was restored from an earlier time',
+    ],
     [
       'deliver',
       () =>

@@ -19,7 +19,7 @@ const asset = (key: string, consumers: string[]): AssetFacts => ({
 });
 const event = (id: number, minutes: number, ...readBy: string[]): AssetEventFacts => ({
   ...{ id, assetKey: 'a', uri: 's3://a', timestamp: at(minutes), sourceDagId: 'x', sourceRunId: 'x1', op: null },
-  createdRuns: readBy.map((dagId) => ({ dagId, runId: `${dagId}_${id}` })),
+  createdRuns: readBy.map((dagId) => ({ dagId, runId: `${dagId}_${id}`, startDate: at(minutes + 1) })),
 });
 
 interface Site {
@@ -28,9 +28,10 @@ interface Site {
   /** Answers of the list of events, one after the other; the last one stays. */
   readonly events: readonly (readonly AssetEventFacts[])[];
   readonly queued?: Readonly<Record<string, readonly string[]>>;
+  readonly runs?: Readonly<Record<string, readonly { readonly runId: string; readonly startDate: string | null }[]>>;
 }
 
-function clientOf({ consumers = ['b', 'c'], paused = [], events, queued = {} }: Site) {
+function clientOf({ consumers = ['b', 'c'], paused = [], events, queued = {}, runs = {} }: Site) {
   const asked: string[] = [];
   let looks = 0;
   const client = {
@@ -38,6 +39,10 @@ function clientOf({ consumers = ['b', 'c'], paused = [], events, queued = {} }: 
     listAssets: async () => [asset('a', consumers), asset('other', ['z'])],
     listDags: async () => ['b', 'c', 'd'].map((id) => dag(id, { paused: paused.includes(id) })),
     getDagDetails: async (id: string) => ({ ...dag(id), catchup: false, dagrunTimeoutSeconds: null, assetCondition: null }),
+    listRuns: async (dagId: string) => {
+      asked.push(`runs ${dagId}`);
+      return runs[dagId] ?? [];
+    },
     queuedAssets: async (dagId: string) => {
       asked.push(`queue ${dagId}`);
       return queued[dagId] ?? [];
@@ -60,9 +65,30 @@ const look = async (site: Site, ...readers: Reader[]) => {
 
 describe('what passed a DAG by', () => {
   it('is what came since and no run of it has read; the other reader that runs has had it', async () => {
-    const { told, asked } = await look({ events: [[event(1, -5), event(2, 5, 'c'), event(3, 6, 'b', 'c')]] }, reader('b'));
+    const { told, asked } = await look({ events: [[event(1, -5), event(2, 5, 'b', 'c'), event(3, 7, 'c')]] }, reader('b'));
     expect(told).toEqual({ b: [1, false, ['c']] });
-    expect(asked).toEqual(['events a', 'queue b', 'events a']);
+    expect(asked).toEqual(['events a', 'queue b', 'events a', 'runs b']);
+  });
+
+  it('is not what a run of it has read that began later: of several events Airflow lists only the first (#56050)', async () => {
+    expect((await look({ events: [[event(1, 5, 'b'), event(2, 5.5)]] }, reader('b'))).told.b).toEqual([0, false, ['c']]);
+    const queuedRun = { ...event(1, 5), createdRuns: [{ dagId: 'b', runId: 'b_1', startDate: null }] };
+    expect((await look({ events: [[queuedRun, event(2, 9)]] }, reader('b'))).told.b).toEqual([0, false, ['c']]);
+    const ofC = { ...event(1, 5), createdRuns: [{ dagId: 'c', runId: 'c_1', startDate: null }] };
+    expect((await look({ events: [[ofC, event(2, 9)]] }, reader('b'))).told.b).toEqual([2, false, ['c']]);
+  });
+
+  it('is not what we gave it by a run of its own, which Airflow lists at no event', async () => {
+    const own = (startDate: string | null) => ({
+      b: [
+        { runId: 'firedamper__inc-1__x', startDate },
+        { runId: 'manual', startDate: at(50) },
+      ],
+    });
+    const missed = { events: [[event(2, 5)]] };
+    expect((await look({ ...missed, runs: own(at(6)) }, reader('b'))).told.b).toEqual([0, false, ['c']]);
+    expect((await look({ ...missed, runs: own(null) }, reader('b'))).told.b).toEqual([0, false, ['c']]);
+    expect((await look({ ...missed, runs: own(at(4)) }, reader('b'))).told.b).toEqual([1, false, ['c']]);
   });
 
   it('is not what is queued for it, nor what a run took out of the queue between two of our looks', async () => {
@@ -133,6 +159,5 @@ describe('the look at DAGs that run', () => {
     expect(await run(missed, [intent('a')])).toMatchObject({ result: 'not_yet' });
     expect(await run(missed, [intent('other')])).toMatchObject({ result: 'done' });
     expect(await run(missed, [intent('a', { state: 'done' })])).toMatchObject({ result: 'done' });
-    expect(await run({ events: [[]] }, [intent('a')])).toMatchObject({ result: 'done' });
   });
 });

@@ -130,7 +130,11 @@ export const assetEventFacts = (event: V2['AssetEventResponse']): AssetEventFact
   timestamp: instant(event.timestamp, 'timestamp'),
   sourceDagId: textOrNull(event.source_dag_id),
   sourceRunId: textOrNull(event.source_run_id),
-  createdRuns: rows(event.created_dagruns, 'created_dagruns').map((run) => ({ dagId: run.dag_id, runId: run.run_id })),
+  createdRuns: rows(event.created_dagruns, 'created_dagruns').map((run) => ({
+    dagId: run.dag_id,
+    runId: run.run_id,
+    startDate: instantOrNull(run.start_date, 'start_date'),
+  })),
   op: textOrNull(event.extra?.firedamper_op),
 });
 

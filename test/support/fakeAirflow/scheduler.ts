@@ -289,18 +289,19 @@ export class Scheduler {
       ...(two ? { logical: this.#freeDate(dag.id, at) } : {}),
     });
     for (const id of dag.queued.values())
-      this.#world.events[id - 1]?.created.push({ dagId: dag.id, runId: run.runId, triggering: true });
+      this.#world.events[id - 1]?.created.push({ dagId: dag.id, runId: run.runId, triggering: true, run });
     dag.queued.clear();
-    this.#takeAlong(dag.id, schedule.assets, run.runId);
+    this.#takeAlong(dag.id, schedule.assets, run);
   }
 
   /** What the DAG missed since its last such run is attached to the next one, which it did not cause (2.11.2, 3.3.2). */
-  #takeAlong(dagId: string, condition: Condition, runId: string): void {
+  #takeAlong(dagId: string, condition: Condition, run: Run): void {
+    const { runId } = run;
     const { events } = this.#world;
     const before = events.findLastIndex((e) => e.created.some((c) => c.dagId === dagId && c.runId !== runId && c.triggering));
     for (const event of events.slice(before + 1)) {
       const had = event.created.some((c) => c.dagId === dagId);
-      if (!had && leaves(condition).includes(event.uri)) event.created.push({ dagId, runId, triggering: false });
+      if (!had && leaves(condition).includes(event.uri)) event.created.push({ dagId, runId, triggering: false, run });
     }
   }
 

@@ -119,7 +119,12 @@ export const eventV1 = (event: AssetEvent) => ({
   source_task_id: event.taskId,
   source_map_index: event.dagId === null ? -1 : 0,
   timestamp: isoV1(event.at),
-  created_dagruns: event.created.map((one) => ({ dag_id: one.dagId, dag_run_id: one.runId, state: 'running' })),
+  created_dagruns: event.created.map((one) => ({
+    dag_id: one.dagId,
+    dag_run_id: one.runId,
+    state: 'running',
+    start_date: isoV1(one.run.start),
+  })),
 });
 
 export const auditV1 = (entry: AuditEntry) => ({

@@ -137,7 +137,7 @@ export const eventV2 = (event: AssetEvent) => ({
     dag_id: one.dagId,
     triggering: one.triggering,
     state: 'running',
-    start_date: iso(event.at),
+    start_date: iso(one.run.start),
   })),
 });
 

@@ -99,7 +99,7 @@ export interface AssetEvent {
   readonly dagId: string | null;
   readonly runId: string | null;
   readonly taskId: string | null;
-  readonly created: { dagId: string; runId: string; triggering: boolean }[];
+  readonly created: { dagId: string; runId: string; triggering: boolean; run: Pick<Run, 'start'> }[];
 }
 
 export interface Backfill {

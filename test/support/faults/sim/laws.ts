@@ -52,14 +52,16 @@ function judgePause({ truth, site, airflow }: Courtroom, p: Processed, e: Effect
     site.policy.hold.protectedDags.includes(e.dagId) || tags.includes('firedamper:never') || tags.includes('firedamper:ask');
   if (spared) truth.break('what is protected is never paused', p.at, e.dagId);
   // Not what a person did with a pause of their own after we had let go (seed 827).
+  const open = [...truth.holds.values()].filter((h) => h.dagId === e.dagId && h.releasedAt === null).map((h) => h.id);
   const undone = s.touches.findLast((t) => t.undidOurs);
   // Where the audit log was hidden when it was held, nobody can tell a pause that did not work from one that was undone.
   if (!site.hidesAudit && back && undone && undone.seq > s.ourPauseSeq && undone.seq < s.attemptSeq) {
-    const asked = [...truth.holds.values()].some((h) => h.dagId === e.dagId && (truth.holdSeenAt.get(h.id) ?? 0) > undone.at);
+    // A hold that was decided since our last pause: nobody has undone anything for that one (seed 75).
+    const asked = open.some((id) => !s.pausedFor.has(id));
     if (!asked)
       truth.break('no second pause against a person', p.at, `${e.dagId}: ${undone.who} had unpaused it at ${undone.at}`);
   }
-  Object.assign(s, { paused: true, pausedBy: 'us', ourPauseSeq: p.seq, ourPauseAt: p.at });
+  Object.assign(s, { paused: true, pausedBy: 'us', ourPauseSeq: p.seq, ourPauseAt: p.at, pausedFor: new Set(open) });
   s.intervals.push({ from: p.at, to: null, end: null });
 }
 

@@ -156,7 +156,7 @@ export class Simulation {
   }
 
   #decided(d: Decision): void {
-    this.truth.fold(d, this.time.now);
+    this.truth.fold(d);
     for (const t of d.timeline) this.note(`${t.incidentId} ${t.event} ${t.subject} ${t.reason.code}`);
     judgeBooks(this.courtroom, d, this.time.now);
   }

@@ -55,6 +55,8 @@ export interface SwitchTruth {
   auditReadSeq: number;
   /** Place at which the attempt to pause that is under way was claimed. */
   attemptSeq: number;
+  /** The holds that our last pause was for. */
+  pausedFor: ReadonlySet<string>;
   /** Times when we held it: from our pause to the end of it. */
   intervals: { from: number; to: number | null; end: 'us' | 'others' | null }[];
 }
@@ -80,7 +82,6 @@ export class Truth {
   readonly acknowledged = new Set<string>();
   readonly notices: string[] = [];
   readonly eventOps = new Map<string, number>();
-  readonly holdSeenAt = new Map<string, number>();
   // The mirror of what is committed.
   readonly incidents = new Map<string, Incident>();
   readonly holds = new Map<string, Hold>();
@@ -114,6 +115,7 @@ export class Truth {
         forcedAt: 0,
         auditReadSeq: 0,
         attemptSeq: 0,
+        pausedFor: new Set<string>(),
       },
       intervals: [],
     };
@@ -138,10 +140,9 @@ export class Truth {
     return last === undefined ? null : last.paused ? 'paused' : 'unpaused';
   }
 
-  fold(d: Decision, at: number): void {
+  fold(d: Decision): void {
     for (const i of d.incidents) this.incidents.set(i.id, i);
     for (const h of d.holds) {
-      if (!this.holdSeenAt.has(h.id)) this.holdSeenAt.set(h.id, at);
       this.holds.set(h.id, h);
     }
     for (const o of d.ownerships) this.ownerships.set(o.dagId, o);
