@@ -102,7 +102,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     gate: async (airflow, dagId) => (world.hasRead(airflow) ? gate(await store.snapshot(), world, { airflow, dagId }) : null),
     health: async () => describeHealth(config, options.version, pollerStates, world, await standing(store, closing)),
     restored: async () => describeRestore(store, [...clients.values()]),
-    metrics: createMetrics(store.read, pollerStates, now),
+    metrics: createMetrics(store.read, pollerStates, store.walBytes, now),
   });
   const url = await listen(http.server, config).catch((error: unknown) => store.close().then(() => Promise.reject(error)));
   const upkeep = startUpkeep(store, config, { now, log, onError });

@@ -6,6 +6,7 @@ import type { ReadModels } from './store/readModels.ts';
 export function createMetrics(
   read: ReadModels,
   pollers: ReadonlyMap<string, () => PollerState>,
+  walBytes: () => number,
   now: () => number,
 ): () => Promise<string> {
   const registry = new Registry();
@@ -18,6 +19,7 @@ export function createMetrics(
   const quarantine = gauge('firedamper_quarantined_callbacks', 'Signed callbacks of unknown shape');
   const pollAge = gauge('firedamper_poll_age_seconds', 'Seconds since the last whole poll of an Airflow', ['airflow']);
   const up = gauge('firedamper_airflow_up', '1 when the last poll of an Airflow succeeded', ['airflow']);
+  const wal = gauge('firedamper_wal_bytes', 'Size of the write-ahead log of the database');
   const set = (g: Gauge, label: string, values: Readonly<Record<string, number>>) => {
     g.reset();
     for (const [value, n] of Object.entries(values)) g.set({ [label]: value }, n);
@@ -29,6 +31,7 @@ export function createMetrics(
     set(intents, 'state', counts.intentsByState);
     inbox.set(counts.inboxPending);
     quarantine.set(counts.quarantined);
+    wal.set(walBytes());
     for (const [airflow, stateOf] of pollers) {
       const state = stateOf();
       up.set({ airflow }, state.lastPollAt !== null && state.lastError === null ? 1 : 0);

@@ -5,6 +5,7 @@
  *     --runs 6          failing runs per row
  *     --many 40         failing tasks of one run
  *     --storm 1000      runs that fail at once
+ *     --turns 3         instead of all rows only the storm, so many times with the listener and as many times without it, in turns
  *   node tools/packageFaults.ts --table            only the table again, from the last results
  *
  * Prints the table, and writes it into airflow-callbacks/README.md between the marks `faults`. Ends with 1 where a task did not end as it should, an
@@ -18,6 +19,7 @@ import { startUntrusted } from './faults/door.ts';
 import { failBeside, manyBeside, type Round, stormBeside } from './faults/rounds.ts';
 import { readyAirflow, type Stage, startStage } from './faults/stage.ts';
 import { type FaultResult, lastFaults, type Measured, problemsOf, tableOfFaults } from './faults/table.ts';
+import { type Turns, takeTurns, turnsFile } from './faults/turns.ts';
 import { until } from './matrix/airflow.ts';
 import { newSecret, startPackageLab } from './matrix/lab.ts';
 import { putBetweenMarks, RESULTS } from './matrix/marks.ts';
@@ -33,12 +35,14 @@ const { positionals, values } = parseArgs({
     runs: { type: 'string', default: '6' },
     many: { type: 'string', default: '40' },
     storm: { type: 'string', default: '1000' },
+    turns: { type: 'string', default: '0' },
     table: { type: 'boolean', default: false },
   },
 });
 const runs = Number(values.runs);
 const many = Number(values.many);
 const storm = Number(values.storm);
+const turns = Number(values.turns);
 
 async function measure(version: AirflowVersion): Promise<FaultResult> {
   const rows: Measured[] = [...(await without(version))];
@@ -50,6 +54,17 @@ async function measure(version: AirflowVersion): Promise<FaultResult> {
     const { wanted, ...kept } = stage.kept(/ diskfull_/);
     const date = new Date().toISOString().slice(0, 10);
     return { version, date, rows, exceptions, wanted, ...kept, left: stage.waiting() };
+  } finally {
+    await stage.close();
+  }
+}
+
+async function measureTurns(version: AirflowVersion): Promise<Turns> {
+  const stage = await startStage({ version, name: 'turns', many, parallelism: PARALLELISM });
+  try {
+    await failBeside(stage.airflow, 'warm', 2);
+    await stage.door.turn('down');
+    return await takeTurns(stage, turns, storm);
   } finally {
     await stage.close();
   }
@@ -144,7 +159,8 @@ mkdirSync(RESULTS, { recursive: true });
 for (const version of chosen) {
   if (!isAirflowVersion(version)) throw new Error(`unknown version ${version}`);
   try {
-    writeFileSync(join(RESULTS, `faults-${version}.json`), JSON.stringify(await measure(version), null, 2));
+    if (turns > 0) writeFileSync(turnsFile(version), JSON.stringify(await measureTurns(version), null, 2));
+    else writeFileSync(join(RESULTS, `faults-${version}.json`), JSON.stringify(await measure(version), null, 2));
   } catch (error) {
     console.error(error);
     broken.push(`${version}: could not be measured: ${error instanceof Error ? error.message : String(error)}`);

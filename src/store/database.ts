@@ -10,7 +10,7 @@ import { lockDatabase } from './lock.ts';
 import { migrate, refuseNewer } from './migrate.ts';
 import type { Tables } from './tables.ts';
 import { explainStart, watchFile } from './trouble.ts';
-import { BUSY_MS, guardWal } from './wal.ts';
+import { BUSY_MS, guardWal, walBytes } from './wal.ts';
 
 /** Every writer takes the write lock at once: a deferred transaction that upgrades later gets SQLITE_BUSY without waiting. */
 class ImmediateDriver extends SqliteDriver {
@@ -46,6 +46,8 @@ export interface OpenDatabase {
   readonly epoch: number;
   /** Cuts a WAL that has grown too long; answers its size afterwards, in bytes. */
   guardWal(): number;
+  /** Of the WAL as it is, in bytes. */
+  walBytes(): number;
   /** How many rows this connection has changed so far. */
   changes(): number;
   /** Throws where the path does not lead to the open file any more. */
@@ -81,6 +83,7 @@ function open(path: string, now: string, releaseLock: () => void): OpenDatabase 
     return {
       ...{ write, read, epoch, close },
       guardWal: () => guardWal(db, path),
+      walBytes: () => walBytes(path),
       changes: () => Number(changes.get()),
       stillThere: watchFile(path),
     };
@@ -90,8 +93,20 @@ function open(path: string, now: string, releaseLock: () => void): OpenDatabase 
   }
 }
 
+/** The first without the race of "WAL reset" (3.7.0 to 3.51.2), which with two connections could damage the file. */
+const SAFE_SQLITE = [3, 51, 3];
+
+/** Ours brings a newer one; a build of better-sqlite3 against the system's library might not (Debian 12: 3.40.1). Throws `unavailable` on an older one. */
+export function refuseRacy(version: string): void {
+  const found = version.split('.').map(Number);
+  const differs = SAFE_SQLITE.findIndex((part, index) => part !== (found[index] ?? 0));
+  if (differs >= 0 && !((found[differs] ?? 0) > (SAFE_SQLITE[differs] ?? 0)))
+    throw unavailable(`SQLite ${version} can damage a database in WAL mode; ${SAFE_SQLITE.join('.')} or later is needed`);
+}
+
 /** WAL with FULL: better-sqlite3's build defaults to NORMAL in WAL mode, which lost acknowledged rows in 889 of 1,000 simulated power cuts. */
 function prepare(db: Database.Database, path: string): void {
+  refuseRacy(String(db.prepare('select sqlite_version()').pluck().get()));
   refuseNewer(db, path);
   db.pragma('journal_mode = wal');
   db.pragma('synchronous = full');

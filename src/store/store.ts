@@ -51,6 +51,8 @@ export interface Store extends PollMemory {
   restored(): Promise<Restored | null>;
   /** Gives back a write-ahead log that has grown too long; answers its size in bytes. */
   guardWal(): number;
+  /** Of the write-ahead log, in bytes. */
+  walBytes(): number;
   /** The last line of the history with its hash; null while there is none. Written down elsewhere, it shows a history that was made anew. */
   auditHead(): Promise<ChainHead | null>;
   /** Why the last write did not work; null while they do. */
@@ -79,7 +81,7 @@ export async function openStore(
   now: Instant = new Date().toISOString(),
   onFatal: (error: FiredamperError) => void = () => undefined,
 ): Promise<Store> {
-  const { write, read, epoch, guardWal, changes, stillThere, close } = await openDatabase(path, now);
+  const { write, read, epoch, guardWal, walBytes, changes, stillThere, close } = await openDatabase(path, now);
   let tail: Promise<unknown> = Promise.resolve();
   const guard = createGuard(path, { stillThere, changes, onFatal });
   /** One transaction at a time, in the order of asking. */
@@ -117,6 +119,7 @@ export async function openStore(
     forgetIncidents: (before, limit) => transaction((trx) => forgetIncidents(trx, before, limit)),
     restored: async () => codec.restoredFromRow(await read.selectFrom('service').select('restored').executeTakeFirst()),
     guardWal,
+    walBytes,
     auditHead: async () =>
       (await read.selectFrom('timeline_chain').selectAll().orderBy('id', 'desc').limit(1).executeTakeFirst()) ?? null,
     get trouble() {

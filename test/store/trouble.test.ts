@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterEach, expect, test } from 'vitest';
 import { isUnavailable } from '../../src/errors.ts';
+import { refuseRacy } from '../../src/store/database.ts';
 import { openStore, type Store } from '../../src/store/store.ts';
 
 const open: { store: Store; folder: string }[] = [];
@@ -55,6 +56,19 @@ test('a file that was moved away while it is open takes no more rows, for ever, 
   const db = new Database(path, { readonly: true });
   expect(db.prepare('select webhook_id from inbox').pluck().all()).toEqual(['1']);
   db.close();
+});
+
+test('a SQLite that can damage the file is refused, one without that race is not', () => {
+  for (const racy of ['3.51.2', '3.40.1', '3.7.0', '2.99.9']) expect(() => refuseRacy(racy), racy).toThrow(/3\.51\.3 or later/);
+  for (const safe of ['3.51.3', '3.51.10', '3.54.1', '4.0.0']) expect(() => refuseRacy(safe), safe).not.toThrow();
+  expect(() => refuseRacy('unknown')).toThrow(/SQLite unknown/);
+});
+
+test('the size of the write-ahead log is known, and grows with what is written', async () => {
+  const { store } = await fresh();
+  const before = store.walBytes();
+  await store.inbox.accept({ ...row('1'), body: 'x'.repeat(50_000) });
+  expect(store.walBytes()).toBeGreaterThan(before + 50_000);
 });
 
 test('a folder that is not there is told in words', async () => {

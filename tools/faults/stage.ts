@@ -27,6 +27,8 @@ export interface Stage {
   readonly spool: string;
   /** The scheduler, and with it every task, begins anew with this address; without one, with the door's. */
   pointAt(url?: string): Promise<void>;
+  /** The scheduler begins anew with the package's listener switched on or off. */
+  listener(state: 'on' | 'off'): Promise<void>;
   waiting(): number;
   /** Makes the disk of the spool one of some KiB, full. Answers how to undo that. Needs root. */
   fillDisk(): () => void;
@@ -114,6 +116,7 @@ function tools(lab: PackageLab, door: Door, spool: string) {
   };
   return {
     pointAt: (url?: string) => lab.airflow.restart('scheduler', { FIREDAMPER_URL: url ?? door.url }),
+    listener: (state: 'on' | 'off') => lab.airflow.restart('scheduler', { FIREDAMPER_LISTENER: state }),
     waiting: () => readdirSync(spool).filter((file) => file.endsWith('.json') && !file.startsWith('.')).length,
     fillDisk: () => fillDisk(spool),
     flush: async () => {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { AIRFLOW_VERSIONS } from '../../src/demo/lab.ts';
 import { RESULTS } from '../matrix/marks.ts';
 import type { Round } from './rounds.ts';
+import { lastTurns, wordsOfTurns } from './turns.ts';
 
 export interface Measured extends Round {
   readonly words: string;
@@ -46,6 +47,7 @@ const NOTES = [
 
 function oneTable(result: FaultResult): string[] {
   const { version, date, rows, wanted, missing, exceptions, dropped, notOnce, left } = result;
+  const turns = lastTurns(version);
   const arrived = wanted - missing.length;
   return [
     `**Airflow ${version}**, measured ${date}; seconds, median and longest:`,
@@ -54,6 +56,7 @@ function oneTable(result: FaultResult): string[] {
     '| --- | --- | --- | --- | --- | --- | --- | --- |',
     ...rows.map(rowOf),
     '',
+    ...(turns === null ? [] : [wordsOfTurns(turns), '']),
     `${arrived} of ${wanted} failures were in the store afterwards (all but those of the full disk), ${notOnce.length} more than once; ${dropped} told as dropped, ${left} left in the spool. Exceptions in Airflow's logs: ${exceptions.length}.`,
   ];
 }
