@@ -15,6 +15,13 @@ import type {
   TaskGraph,
 } from '../core/facts.ts';
 
+/** What could be listed of an asset's events. */
+export interface AssetEvents {
+  readonly events: readonly AssetEventFacts[];
+  /** Events that Airflow has and cannot list, because a run that they caused has not begun, or was cleared and has not begun again (3.0.6-3.3.2). */
+  readonly unreadable: number;
+}
+
 /**
  * Everything that Firedamper asks of one Airflow, one method per thing we need, in our words. Airflow 2 (REST v1) and
  * Airflow 3 (REST v2) stand behind it; nobody outside this room knows which. Every method rejects with an `AirflowError`
@@ -42,7 +49,7 @@ export interface AirflowClient {
   getLineage(): Promise<Lineage>;
   listAssets(): Promise<readonly AssetFacts[]>;
   /** Events of one asset at or after `since`, oldest first, every page. */
-  listAssetEvents(assetKey: string, since: Instant): Promise<readonly AssetEventFacts[]>;
+  listAssetEvents(assetKey: string, since: Instant): Promise<AssetEvents>;
 
   /** Runs of all DAGs that failed and ended at or after `since`, oldest first, every page. Rows that never started are left out. */
   listFailedRuns(since: Instant): Promise<readonly RunFacts[]>;

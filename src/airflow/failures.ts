@@ -9,6 +9,8 @@ export interface CallAbout {
   readonly changes: boolean;
   /** Takes our own secrets out of a text: a proxy that echoes the request must not get them into a log through us. */
   readonly hide: (text: string) => string;
+  /** As `CallSpec.rowsMayBreakIt`. */
+  readonly ofRows?: boolean;
 }
 
 export const fromHttpFailure = (failed: HttpFailure, about: CallAbout): CallFailure => {
@@ -31,7 +33,8 @@ export const fromStatus = (answer: HttpAnswer, about: CallAbout, now: number): C
     status: answer.status,
     operation: about.operation,
   });
-  return new CallFailure(error, transientStatus.has(answer.status), retryAfter(answer.headers['retry-after'], now));
+  const transient = transientStatus.has(answer.status) && !(about.ofRows === true && answer.status === 500);
+  return new CallFailure(error, transient, retryAfter(answer.headers['retry-after'], now));
 };
 
 /** A 2xx whose body is not what Airflow would send. The request was answered, but nobody knows by whom. */

@@ -172,6 +172,11 @@ const watchedTransport = (watch: Watch) => ({
         });
       }
     });
+    // Airflow 3's server closes the connection behind a 500 without saying so (uvicorn, 3.3.2): the next request on it would be lost.
+    request.once('response', (answer) => {
+      const { socket } = answer; // it is gone from the answer once that has ended
+      if ((answer.statusCode ?? 0) >= 500) answer.once('end', () => socket.destroy());
+    });
     return request;
   },
 });

@@ -6,6 +6,8 @@ export interface Page<Row> {
   readonly total: number | null | undefined;
 }
 
+export type FetchPage<Row> = (limit: number, offset: number) => Promise<Page<Row>>;
+
 /** The cap that both generations apply without a word (`[api] maximum_page_limit`); it can be configured lower. */
 export const pageSize = 100;
 const mostPages = 2_000;
@@ -16,7 +18,7 @@ const mostPages = 2_000;
  * paging shows a row twice when one is inserted before it.
  */
 export const allPages = async <Row>(
-  fetchPage: (limit: number, offset: number) => Promise<Page<Row>>,
+  fetchPage: FetchPage<Row>,
   key: (row: Row) => string,
   most = Number.POSITIVE_INFINITY,
 ): Promise<readonly Row[]> => {

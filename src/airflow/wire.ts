@@ -15,6 +15,8 @@ export interface CallSpec {
   readonly body?: unknown;
   /** A POST that changes nothing: a dry run. A lost answer is then no unknown outcome; it is still not repeated. */
   readonly changesNothing?: boolean;
+  /** A 500 is about the rows that were asked for and says nothing of the server: it is not tried again and does not count for the breaker. */
+  readonly rowsMayBreakIt?: boolean;
 }
 
 export interface Answer {
@@ -45,7 +47,12 @@ export interface Wire {
 export const createWire = (parts: WireParts, auth: Authenticator | null, prefix: string): Wire => ({
   call: async (method, template, spec, read) => {
     const operation = `${method.toUpperCase()} ${template.replace(/^\/api\/v\d/, '')}`;
-    const about = { operation, changes: method !== 'get' && spec.changesNothing !== true, hide: parts.hide };
+    const about = {
+      operation,
+      changes: method !== 'get' && spec.changesNothing !== true,
+      hide: parts.hide,
+      ofRows: spec.rowsMayBreakIt === true,
+    };
     const path = prefix + fillPath(operation, template, spec.ids ?? {}) + queryText(spec.query ?? {});
     const repeatable = method === 'get' || method === 'patch';
     let lost = false;

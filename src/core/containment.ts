@@ -200,7 +200,7 @@ export function intendPause(draft: Draft, dag: DagRef, cursor: number | null): v
     state: 'pause_intended',
     op: intent.op,
     auditCursor: cursor,
-    since: own.state === 'none' && own.since !== null ? own.since : draft.now,
+    since: draft.now,
     uncertain: false,
     foundPaused: false,
     // Behind a cursor that stays, our earlier requests stay in the log as well: they must not pass for somebody else's.

@@ -13,7 +13,7 @@ import { observe } from './observation.ts';
 import { unpaused } from './ownership.ts';
 import { act } from './people.ts';
 import { reason } from './reason.ts';
-import { delivered, deliveryRefused, lookedAgain, release, settleMonitoring, settleRelease } from './release.ts';
+import { delivered, deliveryRefused, lookedAgain, release, settleMonitoring, settleOwed, settleRelease } from './release.ts';
 import { planFailed, planned, planWaits, repairTick, stepRefused, stepSent } from './repair.ts';
 import { takeBack } from './restore.ts';
 import { nextAttempt, notYet } from './retry.ts';
@@ -22,6 +22,7 @@ import { nextAttempt, notYet } from './retry.ts';
 export function decide(state: State, events: readonly DomainEvent[], context: Context): Decision {
   const draft = new Draft(state, context);
   for (const event of events) decideOne(draft, event);
+  settleOwed(draft);
   return draft.decision();
 }
 
@@ -63,7 +64,7 @@ function conclude(draft: Draft, intentId: string, outcome: Outcome): void {
   }
   const next = nextAttempt(intent, outcome, draft.now, draft.context.chance);
   draft.putIntent(next);
-  if (next.state === 'failed') refuse(draft, intent.act, outcome.error);
+  if (next.state === 'failed') refuse(draft, intent, outcome.error);
   else if (next.attempts === FIRST_TOLD) tellTrouble(draft, intent.act, outcome.error);
 }
 
@@ -78,7 +79,7 @@ function apply(draft: Draft, intent: Intent, facts: OutcomeFacts): void {
   else if (facts.kind === 'plan_repair' && a.kind === 'plan_repair') planned(draft, a.repairId, facts.plan);
   else if (facts.kind === 'repair_step' && a.kind === 'repair_step') stepSent(draft, a.repairId, a.step, facts.settled);
   else if (facts.kind === 'plan_release' && a.kind === 'plan_release') afterReleasePlan(draft, a.incidentId, facts);
-  else if (facts.kind === 'plan_delivery' && a.kind === 'plan_delivery') lookedAgain(draft, a, facts.missed);
+  else if (facts.kind === 'plan_delivery' && a.kind === 'plan_delivery') lookedAgain(draft, intent.id, a, facts.missed);
   else if (facts.kind === 'deliver' && a.kind === 'deliver') delivered(draft, a, facts.runIds);
 }
 
@@ -102,7 +103,7 @@ function settleAll(draft: Draft, incidentIds: readonly string[]): void {
 }
 
 /** What is done about an act that Airflow refuses for good. */
-function refuse(draft: Draft, a: IntentAct, error: string): void {
+function refuse(draft: Draft, { id, act: a }: Intent, error: string): void {
   switch (a.kind) {
     case 'survey':
       draft.tell(a.incidentId, 'survey.failed', null, reason('survey_failed', { error }));
@@ -121,7 +122,7 @@ function refuse(draft: Draft, a: IntentAct, error: string): void {
       draft.notice(a.incidentId, 'attention', a.airflow);
       return;
     case 'plan_delivery':
-      return lookedAgain(draft, a, []);
+      return lookedAgain(draft, id, a, []);
     case 'deliver':
       return deliveryRefused(draft, a, error);
     case 'send_notice':

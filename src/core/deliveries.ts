@@ -11,8 +11,8 @@ import type { Delivery } from './incident.ts';
 import type { DeliveryOrder } from './intent.ts';
 import { type Reason, type ReasonCode, reason } from './reason.ts';
 
-/** How the ids begin of the runs that we give. */
-export const OWN_RUN = 'firedamper__';
+/** The ids of runs that we give because of what their DAG missed; a repair's runs have others. */
+export const OWN_RUN = /^firedamper__inc-\d+__/;
 
 /** For DAGs that are about to be let go, upstream first. */
 export function plannedDeliveries(
@@ -41,14 +41,45 @@ export function deliveriesAgain(
   const plan = planner(draft, incidentId, missed);
   return before.map((d) => {
     const m = missed.find((x) => sameDag(x, d));
-    return m ? plan.give(m, (orElse) => (d.how === 'backfill' ? asPlanned(d) : orElse)) : plan.keep(d);
+    if (!m) return plan.keep(d);
+    const given = plan.give(m, (orElse) => (d.how === 'backfill' ? asPlanned(d) : orElse));
+    return given.state === 'waiting'
+      ? { ...given, ...(d.missedSince ? { missedSince: d.missedSince } : {}), looked: true }
+      : given;
   });
 }
 
 /** For a DAG whose pause was on its way when everything was let go, and arrived: nobody has read what it misses until its unpause. */
 export function missedUnread(draft: Draft, h: Hold): void {
   const { deliveries } = draft.incident(h.incidentId);
-  draft.patchIncident(h.incidentId, { deliveries: [...deliveries, unread(draft, h)] });
+  draft.patchIncident(h.incidentId, { deliveries: withOwed(deliveries, [unread(draft, h)]) });
+}
+
+/** What a new release gives comes to what an earlier one still owes: a DAG that was held again before it was given anything is owed from the first hold on. */
+export function withOwed(before: readonly Delivery[], planned: readonly Delivery[]): Delivery[] {
+  const others = before.filter((d) => !planned.some((p) => sameDag(p, d)));
+  return [
+    ...others,
+    ...planned.map((p) =>
+      owing(
+        before.find((d) => d.state === 'waiting' && sameDag(d, p)),
+        p,
+      ),
+    ),
+  ];
+}
+
+function owing(owed: Delivery | undefined, p: Delivery): Delivery {
+  if (owed === undefined) return p;
+  const intervals = owed.orders.filter((o) => o.how === 'intervals');
+  const planned: Delivery =
+    intervals.length === 0
+      ? p
+      : p.how === 'nothing'
+        ? { ...p, how: 'backfill', reason: owed.reason, expectRun: true, state: 'waiting', orders: intervals }
+        : { ...p, orders: [...p.orders, ...intervals] };
+  const since = [owed.missedSince, p.missedSince].flatMap((t) => t ?? []).sort()[0];
+  return since === undefined ? planned : { ...planned, state: 'waiting', missedSince: since };
 }
 
 function unread(draft: Draft, h: Hold): Delivery {
@@ -58,8 +89,13 @@ function unread(draft: Draft, h: Hold): Delivery {
 
 /** The plan made before the unpause counts: there is no later one. */
 export function asPlanned(d: Delivery): Delivery {
-  const { missedSince: _, ...planned } = d;
-  return { ...planned, state: d.how === 'nothing' || d.how === 'not_delivered' ? 'done' : 'waiting' };
+  return d.how === 'nothing' || d.how === 'not_delivered' ? settled({ ...d, state: 'done' }) : { ...d, looked: true };
+}
+
+/** It waits for nothing any more. */
+export function settled(d: Delivery): Delivery {
+  const { missedSince: _since, look: _look, looked: _looked, ...rest } = d;
+  return rest;
 }
 
 /** Which released DAG's run will feed another one, and by which assets. */
@@ -171,7 +207,7 @@ function missedAssets(draft: Draft, incidentId: string, m: MissedInputs, missed:
     const why = `${missed.flatMap((a) => a.otherReaders).join(', ')} had it already, and ${m.dagId} waits for other assets too`;
     return given(draft, m, 'not_delivered', reason('not_delivered', { asset, why }), { expectRun: false, state: 'done' });
   }
-  const runId = `${OWN_RUN}${incidentId}__${draft.context.chance}`;
+  const runId = `firedamper__${incidentId}__${draft.context.chance}`;
   const orders: DeliveryOrder[] = [{ how: 'run', dagId: m.dagId, uri: asset, runId }];
   return given(draft, m, 'run', reason('delivered_run', { asset }), { runId, orders });
 }

@@ -29,7 +29,7 @@ export interface Ownership extends DagRef {
   readonly op: string | null;
   /** Newest audit-log id before our pause; null where the log cannot be read. */
   readonly auditCursor: number | null;
-  /** When our pause was decided: whatever the DAG missed since then is to be made good. After the unpause: until that was looked at. */
+  /** When our pause was decided: whatever the DAG missed since then is to be made good. */
   readonly since: Instant | null;
   /** True where a restart found it paused and could not tell by whom: never resumed without a person. */
   readonly uncertain: boolean;

@@ -67,6 +67,10 @@ export interface Delivery extends DagRef {
   readonly orders: readonly DeliveryOrder[];
   /** While it waits: since when no event reached it. Its assets are looked at again once it runs, because more may have come before it did. */
   readonly missedSince?: Instant;
+  /** The intent that looks. Without it, or where the DAG is held again before it was given anything, another look is due. */
+  readonly look?: string;
+  /** The look has said what the orders are. */
+  readonly looked?: true;
 }
 
 export interface IncidentTimestamps {

@@ -195,7 +195,8 @@ export function reopen(draft: Draft, incident: Incident): Incident {
   const again = draft.putIncident({
     ...incident,
     releasing: false,
-    deliveries: [],
+    // What a released DAG has not been given yet, it is owed whatever happens to its cause.
+    deliveries: incident.deliveries.filter((d) => d.state === 'waiting'),
     fixedBy: null,
     timestamps: {
       ...incident.timestamps,

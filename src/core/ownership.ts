@@ -2,7 +2,7 @@
  * Who paused a DAG: nobody, we, somebody else. The law of this file: we unpause only what we paused ourselves and what nobody has touched
  * since; where that cannot be told, a person is asked. Airflow offers no compare-and-set, so the effects read before and after.
  */
-import { type Draft, dagKey, sameDag } from './draft.ts';
+import { type Draft, dagKey } from './draft.ts';
 import type { UnpauseFound } from './events.ts';
 import type { DagRef } from './facts.ts';
 import type { Hold } from './hold.ts';
@@ -53,12 +53,6 @@ function ask(draft: Draft, hold: Hold, why: string): void {
   draft.notice(hold.incidentId, 'attention', hold.dagId);
 }
 
-/** What it missed is looked at once it runs. Held anew before that (a reopening), it is owed that still: the next hold dates from the first. */
-const isOwed = (draft: Draft, dag: DagRef): boolean =>
-  draft
-    .incidents()
-    .some((i) => i.deliveries.some((d) => d.state === 'waiting' && d.missedSince !== undefined && sameDag(d, dag)));
-
 /** What the unpause found. Returns the incidents whose release may now be complete. */
 export function unpaused(draft: Draft, dag: DagRef, found: UnpauseFound): string[] {
   const own = draft.ownership(dag);
@@ -69,7 +63,7 @@ export function unpaused(draft: Draft, dag: DagRef, found: UnpauseFound): string
       // 2.x has no marks: behind the old cursor our own unpause would pass for somebody else's.
       const cursor = found.cursor ?? null;
       const seen = cursor === null ? {} : { auditCursor: cursor, ops: [] };
-      draft.putOwnership({ ...own, ...seen, state: 'none', since: isOwed(draft, dag) ? own.since : null });
+      draft.putOwnership({ ...own, ...seen, state: 'none', since: null });
       for (const h of leaving) end(draft, h, reason('released'));
       break;
     }

@@ -3,14 +3,14 @@
  * events are delivered, upstream first; a DAG whose input comes from another released DAG gets it from that DAG's run. So each held
  * DAG has the repaired data exactly once.
  */
-import { asPlanned, deliveriesAgain, merged, plannedDeliveries } from './deliveries.ts';
+import { asPlanned, deliveriesAgain, merged, plannedDeliveries, settled, withOwed } from './deliveries.ts';
 import { type Draft, msBetween, sameDag } from './draft.ts';
 import type { MissedFacts, MissedInputs } from './events.ts';
 import type { DagRef, RunFacts } from './facts.ts';
 import type { Hold } from './hold.ts';
 import type { Delivery, Incident } from './incident.ts';
-import type { DeliveryOrder, IntentAct } from './intent.ts';
-import { isActiveRepair, isOver } from './lifecycle.ts';
+import type { DeliveryOrder, Intent, IntentAct } from './intent.ts';
+import { isActiveRepair, isOver, isUnderWay } from './lifecycle.ts';
 import { letGo } from './ownership.ts';
 import { type Reason, reason } from './reason.ts';
 import { setRepair, setStatus, stamp } from './status.ts';
@@ -43,79 +43,123 @@ export function release(draft: Draft, incidentId: string, missed: readonly Misse
   for (const h of holds) letGo(draft, h, why);
   const left = new Set(draft.holdsOf(incidentId).flatMap((h) => (OPEN_HOLD.has(h.state) ? [h.id] : [])));
   const going = leaving.filter((h) => left.has(h.id));
-  draft.patchIncident(incidentId, { deliveries: plannedDeliveries(draft, incidentId, going, missed) });
+  const planned = plannedDeliveries(draft, incidentId, going, missed);
+  draft.patchIncident(incidentId, { deliveries: withOwed(incident.deliveries, planned) });
   settleRelease(draft, incidentId);
 }
 
 /** After each hold that ended: when all have, the missed data is delivered; the facts for it are those of the release plan. */
 export function settleRelease(draft: Draft, incidentId: string): void {
   const incident = draft.findIncident(incidentId);
-  if (!incident?.releasing) return;
-  const holds = draft.holdsOf(incidentId);
-  if (holds.some((h) => h.state === 'release_intended')) return;
-  deliver(draft, incident);
-  settleMonitoring(draft, incidentId);
+  if (!incident) return;
+  handOver(draft, incident);
+  if (draft.holdsOf(incidentId).some((h) => h.state === 'release_intended')) return;
+  // Whom the reopened cause reaches is not known yet: what is given now might be paused in a moment.
+  if (incident.releasing || !incident.surveyPending) deliver(draft, incidentId);
+  if (incident.releasing) settleMonitoring(draft, incidentId);
 }
 
-/** Orders what waits. A DAG that was not unpaused after all (ceded, or a person is asked) is not given anything. */
-function deliver(draft: Draft, incident: Incident): void {
-  const holds = draft.holdsOf(incident.id);
-  const stateOf = (dag: DagRef) => holds.filter((h) => sameDag(h, dag)).at(-1)?.state;
-  const orders: { readonly airflow: string; readonly order: DeliveryOrder }[] = [];
-  const deliveries = incident.deliveries.map((d): Delivery => {
-    if (d.state !== 'waiting') return d;
-    const state = stateOf(d);
-    if (state === 'ceded') return { ...d, state: 'done', expectRun: false, reason: reason('release_ceded') };
-    const others = draft.holdingOn(d).filter((h) => h.incidentId !== incident.id);
-    if (state === 'released' && others.length > 0) return handedOver(d, others);
-    if (state !== 'released' || d.missedSince !== undefined) return d;
-    orders.push(...d.orders.map((order) => ({ airflow: d.airflow, order })));
-    return { ...d, state: 'sent', since: draft.now };
+/** At the end of every decision: whatever let a DAG go, nothing that it is owed waits for an event that may not come. */
+export function settleOwed(draft: Draft): void {
+  for (const i of draft.incidents()) if (i.deliveries.some((d) => d.state === 'waiting')) settleRelease(draft, i.id);
+}
+
+const stateOf = (draft: Draft, incidentId: string, dag: DagRef): Hold['state'] | undefined =>
+  draft
+    .holdsOf(incidentId)
+    .filter((h) => sameDag(h, dag))
+    .at(-1)?.state;
+
+function eachWaiting(draft: Draft, incidentId: string, change: (d: Delivery) => Delivery): void {
+  const before = draft.incident(incidentId).deliveries;
+  const deliveries = before.map((d) => (d.state === 'waiting' ? change(d) : d));
+  if (deliveries.some((d, i) => d !== before[i])) draft.patchIncident(incidentId, { deliveries });
+}
+
+/** A DAG that a person took over is not given anything; one that is held again is given nothing yet. */
+function handOver(draft: Draft, incident: Incident): void {
+  eachWaiting(draft, incident.id, (d) => {
+    if (stateOf(draft, incident.id, d) === 'ceded' || draft.ownership(d).state === 'ceded')
+      return settled({ ...d, state: 'done', expectRun: false, reason: reason('release_ceded') });
+    return heldAgain(draft, d, incident.id, draft.holdingOn(d));
   });
-  draft.patchIncident(incident.id, { deliveries });
-  const runs = deliveries.filter((d) => d.missedSince !== undefined && d.state === 'waiting' && stateOf(d) === 'released');
-  for (const airflow of new Set(runs.map((d) => d.airflow))) lookAgain(draft, incident.id, airflow, runs);
+}
+
+/** Orders what waits, of DAGs that run by now. */
+function deliver(draft: Draft, incidentId: string): void {
+  const orders: { readonly airflow: string; readonly order: DeliveryOrder }[] = [];
+  const due: Delivery[] = [];
+  eachWaiting(draft, incidentId, (d) => {
+    if (stateOf(draft, incidentId, d) !== 'released' || draft.holdingOn(d).length > 0) return d;
+    if (d.missedSince !== undefined && d.looked !== true) {
+      if (d.look === undefined) due.push(d);
+      return d;
+    }
+    orders.push(...d.orders.map((order) => ({ airflow: d.airflow, order })));
+    return settled({ ...d, state: 'sent', since: draft.now });
+  });
+  for (const airflow of new Set(due.map((d) => d.airflow))) lookAgain(draft, incidentId, airflow, due);
   for (const airflow of new Set(orders.map((o) => o.airflow))) {
     for (const delivery of merged(orders.filter((o) => o.airflow === airflow).map((o) => o.order)))
-      draft.intend({ kind: 'deliver', airflow, incidentId: incident.id, delivery });
+      draft.intend({ kind: 'deliver', airflow, incidentId, delivery });
   }
 }
 
-/** Another incident holds it by now: whoever lets it go gives it what it missed, from the beginning on. */
-function handedOver(d: Delivery, holds: readonly Hold[]): Delivery {
-  const why = reason('still_held', { incidents: holds.map((h) => h.incidentId).join(', ') });
-  return { ...d, how: 'nothing', reason: why, expectRun: false, state: 'done', orders: [] };
+/**
+ * Whoever lets it go next gives it what it missed. Of a pause that was never lifted they read that themselves; of one that came after our unpause they
+ * know nothing, so what is owed becomes theirs. What was found out before the new pause counts no more.
+ */
+function heldAgain(draft: Draft, d: Delivery, incidentId: string, holding: readonly Hold[]): Delivery {
+  const next = holding.find((h) => h.incidentId === incidentId) ?? holding[0];
+  if (!next) return d;
+  if (next.incidentId === incidentId) return d.look === undefined && d.looked !== true ? d : lookLater(d);
+  const own = draft.ownership(d);
+  const neverLifted = own.state === 'ours' && own.since !== null && own.since <= (d.missedSince ?? d.since);
+  if (!neverLifted) {
+    const { deliveries } = draft.incident(next.incidentId);
+    draft.patchIncident(next.incidentId, { deliveries: withOwed(deliveries, [lookLater(d)]) });
+  }
+  const why = reason('still_held', { incidents: holding.map((h) => h.incidentId).join(', ') });
+  return settled({ ...d, how: 'nothing', reason: why, expectRun: false, state: 'done', orders: [] });
+}
+
+function lookLater(d: Delivery): Delivery {
+  const { look: _look, looked: _looked, ...again } = d;
+  return again;
 }
 
 /**
  * Between the look before the unpause and the unpause events went on: live story 04 lost one on 2.11.2, and so did the simulator (seeds 1351, 2702,
  * 5446). And a DAG that a person was asked about first is let go minutes later, when others have had what it missed (seed 8595).
  */
-function lookAgain(draft: Draft, incidentId: string, airflow: string, runs: readonly Delivery[]): void {
-  // One at a time: what the one orders, the next must see.
-  if (draft.pending((a) => a.kind === 'plan_delivery' && a.airflow === airflow)) return;
-  const dags = runs.filter((d) => d.airflow === airflow).map((d) => ({ dagId: d.dagId, since: d.missedSince ?? d.since }));
-  draft.intend({ kind: 'plan_delivery', airflow, incidentId, dags });
+function lookAgain(draft: Draft, incidentId: string, airflow: string, due: readonly Delivery[]): void {
+  // One at a time: what the one orders, the next must see. One that Airflow does not answer gives up its turn.
+  const first = (i: Intent) =>
+    i.act.kind === 'plan_delivery' && i.act.airflow === airflow && isUnderWay(i.state) && i.attempts === 0;
+  if (draft.intents().some(first)) return;
+  const mine = due.filter((d) => d.airflow === airflow);
+  const dags = mine.map((d) => ({ dagId: d.dagId, since: d.missedSince ?? d.since }));
+  const { id } = draft.intend({ kind: 'plan_delivery', airflow, incidentId, dags });
+  const { deliveries } = draft.incident(incidentId);
+  draft.patchIncident(incidentId, {
+    deliveries: deliveries.map((d) => (mine.some((m) => sameDag(m, d)) ? { ...d, look: id } : d)),
+  });
 }
 
 /** What DAGs that run by now missed until they did. Nothing: Airflow refuses to say, and what was planned before counts. */
-export function lookedAgain(draft: Draft, act: IntentAct & { kind: 'plan_delivery' }, missed: readonly MissedInputs[]): void {
+export function lookedAgain(
+  draft: Draft,
+  intentId: string,
+  act: IntentAct & { kind: 'plan_delivery' },
+  missed: readonly MissedInputs[],
+): void {
   const incident = draft.findIncident(act.incidentId);
-  if (incident?.releasing) {
-    // Of this release: a look that took longer than a reopening says nothing of the next one. And not of what is held again meanwhile.
-    const asked = (d: Delivery) =>
-      d.state === 'waiting' &&
-      d.airflow === act.airflow &&
-      act.dags.some(({ dagId, since }) => dagId === d.dagId && since === d.missedSince) &&
-      draft.holdingOn(d).length === 0;
-    const known = missed.filter((m) => incident.deliveries.some((d) => asked(d) && sameDag(d, m)));
-    for (const d of incident.deliveries.filter(asked)) draft.putOwnership({ ...draft.ownership(d), since: null });
-    const deliveries = incident.deliveries.map((d) => (asked(d) && !known.some((m) => sameDag(m, d)) ? asPlanned(d) : d));
-    draft.patchIncident(incident.id, { deliveries: deliveriesAgain(draft, incident.id, deliveries, known) });
-  }
-  // Those that waited for their turn, too.
-  const waits = (i: Incident) => i.id === act.incidentId || i.deliveries.some((d) => d.state === 'waiting');
-  for (const i of draft.incidents()) if (i.releasing && waits(i)) settleRelease(draft, i.id);
+  if (!incident) return;
+  const asked = (d: Delivery) => d.state === 'waiting' && d.look === intentId && draft.holdingOn(d).length === 0;
+  const known = missed.filter((m) => incident.deliveries.some((d) => asked(d) && sameDag(d, m)));
+  const deliveries = incident.deliveries.map((d) => (asked(d) && !known.some((m) => sameDag(m, d)) ? asPlanned(d) : d));
+  draft.patchIncident(incident.id, { deliveries: deliveriesAgain(draft, incident.id, deliveries, known) });
+  settleRelease(draft, incident.id);
 }
 
 type DeliverAct = IntentAct & { readonly kind: 'deliver' };
@@ -159,7 +203,7 @@ export function deliveryRefused(draft: Draft, act: DeliverAct, error: string): v
 /** Runs of released DAGs: did each have what it missed? */
 export function observeReleased(draft: Draft, airflow: string, runs: readonly RunFacts[]): void {
   const concerned = (i: Incident) => i.airflow === airflow || i.deliveries.some((d) => d.airflow === airflow);
-  for (const incident of draft.incidents().filter((i) => i.releasing && concerned(i))) {
+  for (const incident of draft.incidents().filter(concerned)) {
     const deliveries = incident.deliveries.map((d) => (d.airflow === airflow ? watch(draft, incident, d, runs) : d));
     if (deliveries.some((d, i) => d !== incident.deliveries[i])) draft.patchIncident(incident.id, { deliveries });
     settleMonitoring(draft, incident.id);
@@ -204,6 +248,8 @@ export function settleMonitoring(draft: Draft, incidentId: string): void {
   const givesYet = (a: IntentAct) => (a.kind === 'deliver' || a.kind === 'plan_delivery') && a.incidentId === incidentId;
   if (!incident?.releasing || draft.pending(givesYet)) return;
   if (draft.holdsOf(incidentId).some((h) => OPEN_HOLD.has(h.state))) return;
+  // A dismissed incident is not read any more once it is released.
+  if (incident.deliveries.some((d) => d.state === 'waiting')) return;
   stamp(draft, incidentId, 'releasedAt');
   if (incident.status !== 'monitoring') return;
   if (!incident.deliveries.every((d) => DELIVERY_OVER.has(d.state) || (d.state === 'sent' && !d.expectRun))) return;

@@ -4,6 +4,7 @@
  */
 import { conflict, invalid } from '../errors.ts';
 import { requireRole } from './approval.ts';
+import { settled } from './deliveries.ts';
 import { type Draft, dagKey } from './draft.ts';
 import type { Person, PersonAct } from './events.ts';
 import type { DagRef, Instant } from './facts.ts';
@@ -76,9 +77,7 @@ function dropDeliveries(draft: Draft, incident: Incident): void {
     why: 'the database was restored, and it may have been delivered meanwhile',
   });
   const deliveries = incident.deliveries.map((d) =>
-    d.state === 'waiting'
-      ? { ...d, how: 'not_delivered' as const, reason: why, expectRun: false, state: 'done' as const, orders: [] }
-      : d,
+    d.state === 'waiting' ? settled({ ...d, how: 'not_delivered', reason: why, expectRun: false, state: 'done', orders: [] }) : d,
   );
   draft.patchIncident(incident.id, { deliveries });
   for (const d of waiting) draft.tell(incident.id, 'delivery.refused', d.dagId, why);

@@ -35,7 +35,7 @@ export function watchList(state: State, airflow: string): WatchList {
   }
   // A DAG of this Airflow may be held for an incident of another one.
   const released = state.incidents
-    .filter((i) => i.releasing && !isOver(i.status))
+    .filter((i) => !isOver(i.status))
     .flatMap((i) => i.deliveries.filter((d) => d.airflow === airflow && d.expectRun && d.state === 'sent').map((d) => d.dagId));
   const owned = state.ownerships
     .filter((o) => o.airflow === airflow && (o.state === 'ours' || o.state === 'foreign'))

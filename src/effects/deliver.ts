@@ -2,6 +2,7 @@
 import { AirflowError } from '../airflow/client.ts';
 import type { Outcome } from '../core/events.ts';
 import type { DeliveryOrder, Intent } from '../core/intent.ts';
+import { cannotBeListed } from './assetEvents.ts';
 import { clockBehind } from './clock.ts';
 import type { EffectDeps } from './deps.ts';
 import { done, failure, mayStillCome } from './outcome.ts';
@@ -59,8 +60,11 @@ async function postedBefore(deps: EffectDeps, intent: Intent, airflow: string, a
   const client = deps.client(airflow);
   // By Airflow's clock: 90 s behind ours it dated our event before the order for it, and it was posted again (simulator, seed 1993).
   const since = new Date(Date.parse(intent.createdAt) - CLOCK_SLACK_MS - (await clockBehind(client, deps.now))).toISOString();
-  const events = await client.listAssetEvents(assetKey, since);
-  return events.some((e) => e.op === intent.op);
+  const { events, unreadable } = await client.listAssetEvents(assetKey, since);
+  if (events.some((e) => e.op === intent.op)) return true;
+  // Ours may be among them: posted again, its readers would have it twice.
+  if (unreadable > 0) throw cannotBeListed(assetKey);
+  return false;
 }
 
 /** Our own run id makes it findable: 409 means that it is there already. */

@@ -1,11 +1,13 @@
 /** Which events of their assets DAGs missed while they were held. An event during a pause is never queued for the paused DAG (2.10-3.3; 2.9 queues it). */
-import type { AirflowClient } from '../airflow/client.ts';
+import type { AirflowClient, AssetEvents } from '../airflow/client.ts';
 import { OWN_RUN } from '../core/deliveries.ts';
 import { addMs, latest } from '../core/draft.ts';
 import type { MissedAsset } from '../core/events.ts';
-import type { AssetEventFacts, AssetFacts, Instant } from '../core/facts.ts';
+import type { AssetEventFacts, AssetFacts, Instant, RunFacts } from '../core/facts.ts';
+import { cannotBeListed } from './assetEvents.ts';
 import { clockBehind } from './clock.ts';
 import { inTurns } from './inTurns.ts';
+import { isGone } from './outcome.ts';
 
 /**
  * A clock that was set during the hold dates its beginning too late (simulator, clocks, seed 20: 20 s, and an event was lost). What came before the
@@ -37,19 +39,29 @@ export async function missedAssets(
   const since = new Map(readers.map((r) => [r.dagId, addMs(r.since, -behind - CLOCK_WAS_SET_MS)]));
   const mine = assets.filter((a) => a.consumers.some((dagId) => since.has(dagId)));
   const first = await passedBy(client, mine, since);
-  const open = (a: AssetFacts, dagId: string) => first.get(a.key)?.get(dagId) ?? NONE;
+  const isOpen = (a: AssetFacts, dagId: string) => openOf(first, a, dagId).size > 0 || (first.get(a.key)?.unreadable ?? 0) > 0;
   const reading = [...new Set(mine.flatMap((a) => a.consumers))].filter((dagId) => since.has(dagId));
   const queues = new Map(await inTurns(reading, async (dagId) => [dagId, new Set(await client.queuedAssets(dagId))] as const));
   const queued = (a: AssetFacts, dagId: string) => [a.key, a.uri].some((name) => queues.get(dagId)?.has(name) === true);
-  const isDoubted = (a: AssetFacts, dagId: string) => open(a, dagId).size > 0 && !queued(a, dagId);
+  const isDoubted = (a: AssetFacts, dagId: string) => isOpen(a, dagId) && !queued(a, dagId);
   const doubted = mine.filter((a) => a.consumers.some((dagId) => isDoubted(a, dagId)));
   const again = await passedBy(client, doubted, since);
+  // What became readable between the two looks can be told from what is new by a third one only.
+  for (const a of doubted) if (first.get(a.key)?.unreadable !== again.get(a.key)?.unreadable) throw cannotBeListed(a.key);
   const doubtedReaders = reading.filter((dagId) => doubted.some((a) => isDoubted(a, dagId)));
-  const given = new Map(await inTurns(doubtedReaders, async (dagId) => [dagId, await lastGiven(client, dagId)] as const));
+  const listed = new Set([...first.values()].flatMap((p) => [...p.runs]));
+  const had = new Map(
+    await inTurns(doubtedReaders, async (dagId) => {
+      const runs = await newestRuns(client, dagId);
+      return [dagId, { given: lastGiven(runs), unlisted: unlistedRuns(runs, since.get(dagId) ?? '', listed) }] as const;
+    }),
+  );
   const missed = (a: AssetFacts, dagId: string) => {
-    const still = again.get(a.key)?.get(dagId) ?? NONE;
-    const began = given.get(dagId) ?? '';
-    return [...open(a, dagId)].filter(([id, at]) => still.has(id) && at > began).length;
+    const still = openOf(again, a, dagId);
+    const known = had.get(dagId);
+    if (known === undefined) return 0;
+    const seen = [...openOf(first, a, dagId)].filter(([id, at]) => still.has(id) && at > known.given).length;
+    return seen + Math.max(0, (again.get(a.key)?.unreadable ?? 0) - known.unlisted);
   };
 
   const byReader = new Map(readers.map((r) => [r.dagId, [] as MissedAsset[]]));
@@ -62,47 +74,79 @@ export async function missedAssets(
     const hadAll = a.consumers.filter((dagId) => running.has(dagId) && counts.get(dagId) === 0);
     for (const dagId of a.consumers) {
       const otherReaders = hadAll.filter((c) => c !== dagId);
-      const events = queued(a, dagId) ? open(a, dagId).size : (counts.get(dagId) ?? 0);
+      const events = queued(a, dagId) ? openOf(first, a, dagId).size : (counts.get(dagId) ?? 0);
       byReader.get(dagId)?.push({ assetKey: a.key, uri: a.uri, events, otherReaders, queued: queued(a, dagId) });
     }
   }
   return byReader;
 }
 
-/** Events by id, with their time. */
-type Passed = ReadonlyMap<number, Instant>;
-const NONE: Passed = new Map();
+interface Passed {
+  /** Events that no run of the DAG has had, by DAG and id, with their time. */
+  readonly open: ReadonlyMap<string, ReadonlyMap<number, Instant>>;
+  readonly unreadable: number;
+  /** All runs that the events name. */
+  readonly runs: readonly string[];
+}
 
-/** The events that no run of the DAG has had, by asset and DAG. */
+const openOf = (passed: ReadonlyMap<string, Passed>, a: AssetFacts, dagId: string): ReadonlyMap<number, Instant> =>
+  passed.get(a.key)?.open.get(dagId) ?? new Map<number, Instant>();
+const runKey = (run: { readonly dagId: string; readonly runId: string }): string => `${run.dagId}\n${run.runId}`;
+
 async function passedBy(
   client: AirflowClient,
   assets: readonly AssetFacts[],
   since: ReadonlyMap<string, Instant>,
-): Promise<ReadonlyMap<string, ReadonlyMap<string, Passed>>> {
+): Promise<ReadonlyMap<string, Passed>> {
   return new Map(
-    await inTurns(assets, async (a) => {
+    await inTurns(assets, async (a): Promise<readonly [string, Passed]> => {
       const from = a.consumers.flatMap((dagId) => since.get(dagId) ?? []).sort();
-      const events = from[0] === undefined ? [] : await client.listAssetEvents(a.key, from[0]);
-      const of = (dagId: string): Passed => {
-        const start = since.get(dagId);
-        if (start === undefined) return NONE;
-        const runs = events.flatMap((e) => e.createdRuns.filter((run) => run.dagId === dagId));
-        // One that has not begun yet begins after everything.
-        const newest = runs.some((run) => run.startDate === null)
-          ? LAST
-          : runs.map((run) => run.startDate ?? '').reduce(latest, '');
-        const had = (e: AssetEventFacts) => e.timestamp <= newest || e.createdRuns.some((run) => run.dagId === dagId);
-        return new Map(events.filter((e) => e.timestamp >= start && !had(e)).map((e) => [e.id, e.timestamp]));
-      };
-      return [a.key, new Map(a.consumers.map((dagId) => [dagId, of(dagId)]))] as const;
+      const { events, unreadable } = from[0] === undefined ? NOTHING : await client.listAssetEvents(a.key, from[0]);
+      const open = new Map(a.consumers.map((dagId) => [dagId, openFor(events, dagId, since.get(dagId))]));
+      return [a.key, { open, unreadable, runs: events.flatMap((e) => e.createdRuns.map(runKey)) }];
     }),
   );
 }
 
-const LAST: Instant = '9999';
+const NOTHING: AssetEvents = { events: [], unreadable: 0 };
 
-/** When the newest run that we gave the DAG began; '' where there is none. */
-async function lastGiven(client: AirflowClient, dagId: string): Promise<Instant> {
-  const runs = (await client.listRuns(dagId, { limit: 25 })).filter((run) => run.runId.startsWith(OWN_RUN));
-  return runs.map((run) => run.startDate ?? LAST).reduce(latest, '');
+/**
+ * How much later than the event that is listed another one of the same loop of the scheduler can be: the safe side is a short time, because a clear
+ * moves the beginning of a run, and what came hours after its event was not read by the tasks that were not run again.
+ */
+const ONE_LOOP_MS = 60_000;
+
+function openFor(events: readonly AssetEventFacts[], dagId: string, since: Instant | undefined): ReadonlyMap<number, Instant> {
+  if (since === undefined) return new Map();
+  const had = events.flatMap((e) =>
+    e.createdRuns
+      .filter((run) => run.dagId === dagId)
+      .map((run) => ({ from: e.timestamp, to: earliest(addMs(e.timestamp, ONE_LOOP_MS), run.startDate ?? LAST) })),
+  );
+  // The event that is listed itself, and what came with it before its run began.
+  const isHad = (e: AssetEventFacts) =>
+    e.createdRuns.some((run) => run.dagId === dagId) || had.some((h) => h.from <= e.timestamp && e.timestamp <= h.to);
+  return new Map(events.filter((e) => e.timestamp >= since && !isHad(e)).map((e) => [e.id, e.timestamp]));
 }
+
+const LAST: Instant = '9999';
+const earliest = (a: Instant, b: Instant): Instant => (a < b ? a : b);
+
+const newestRuns = async (client: AirflowClient, dagId: string): Promise<readonly RunFacts[]> =>
+  client.listRuns(dagId, { limit: 25 }).catch((error: unknown) => (isGone(error) ? [] : Promise.reject(error)));
+
+/** When the newest run that we gave the DAG began; '' where there is none. One that ended without having begun was marked so by a person: it read nothing. */
+const lastGiven = (runs: readonly RunFacts[]): Instant =>
+  runs
+    .filter((run) => OWN_RUN.test(run.runId))
+    .map((run) => run.startDate ?? (run.state === 'queued' || run.state === 'running' ? LAST : ''))
+    .reduce(latest, '');
+
+/** Runs that an event caused which cannot be listed: they are its, and no other reader's. */
+const unlistedRuns = (runs: readonly RunFacts[], since: Instant, listed: ReadonlySet<string>): number =>
+  runs.filter(
+    (run) =>
+      /^(asset|dataset)_triggered$/.test(run.runType) &&
+      (run.queuedAt ?? run.startDate ?? LAST) >= since &&
+      !listed.has(runKey(run)),
+  ).length;

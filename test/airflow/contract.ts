@@ -373,7 +373,7 @@ const assetContract = (given: () => Bench) => {
     await person.trigger('contract_a', runId);
     await ended('contract_a', runId, 'success');
     const event = async () =>
-      (await client.listAssetEvents(asset.key, new Date(Date.now() - 300_000).toISOString())).find(
+      (await client.listAssetEvents(asset.key, new Date(Date.now() - 300_000).toISOString())).events.find(
         (one) => one.sourceRunId === runId,
       );
     await until('the event is there', async () => (await event()) !== undefined);
@@ -386,12 +386,41 @@ const assetContract = (given: () => Bench) => {
     expect(posted).toMatchObject({ assetKey: asset.key, sourceDagId: null, op: 'op_event' });
     await until('the consumer has run', async () => (await person.runs('contract_b')).length === before + 1);
     await until('the event names its run', async () =>
-      (await client.listAssetEvents(asset.key, posted.timestamp)).some(
+      (await client.listAssetEvents(asset.key, posted.timestamp)).events.some(
         (one) => one.id === posted.id && one.createdRuns.some((run) => run.dagId === 'contract_b'),
       ),
     );
     const runsOf = async () => (await event())?.createdRuns.filter((run) => run.dagId === 'contract_b') ?? [];
     expect(await runsOf(), 'the run that the next event causes takes along the one that was missed').toHaveLength(1);
+  });
+
+  test('an event of which a run was cleared and has not begun cannot be listed on 3.x (#71360), the others can', async () => {
+    const { target, client, person, until, quiet } = given();
+    const asset = await keyOf(client, 'a1');
+    const since = new Date(Date.now() - 300_000).toISOString();
+    const before = (await person.runs('contract_b')).length;
+    const posted = await client.createAssetEvent(asset.key, {});
+    const caused = async () =>
+      (await client.listAssetEvents(asset.key, posted.timestamp)).events
+        .find((one) => one.id === posted.id)
+        ?.createdRuns.find((run) => run.dagId === 'contract_b');
+    await until('its run has begun', async () => (await caused())?.startDate != null);
+    const run = await caused();
+    await until('its run is over', async () => (await person.run('contract_b', run?.runId ?? ''))?.state === 'success');
+    expect(await person.runs('contract_b')).toHaveLength(before + 1);
+    const all = await client.listAssetEvents(asset.key, since);
+    expect(all.unreadable).toBe(0);
+
+    await client.setPaused('contract_b', true, 'op_event');
+    await client.clear({ dagId: 'contract_b', runId: run?.runId ?? '', tasks: null, onLatestVersion: false });
+    const now = await client.listAssetEvents(asset.key, since);
+    expect(now.unreadable).toBe(target.generation === 3 ? 1 : 0);
+    const ids = all.events.map((event) => event.id);
+    expect(now.events.map((event) => event.id)).toEqual(target.generation === 3 ? ids.filter((id) => id !== posted.id) : ids);
+
+    await client.setPaused('contract_b', false, 'op_event');
+    await until('the run has begun again', async () => (await client.listAssetEvents(asset.key, since)).unreadable === 0);
+    await quiet();
   });
 
   test('an AND waits for the rest, and says for what it has', async () => {

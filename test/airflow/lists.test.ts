@@ -23,6 +23,10 @@ const start = async (options: FakeOptions) => {
   return { fake, client };
 };
 
+/** A run that the event caused was cleared, and waits. */
+const cleared = (event: { created: object[] } | undefined) =>
+  event?.created.push({ dagId: 'B', runId: 'waits', triggering: true, run: { start: null } });
+
 const since = new Date(0).toISOString();
 
 test.each([
@@ -86,10 +90,40 @@ test.each([2, 3] as const)('generation %i: many events of one asset, oldest firs
     fake.world.createEvent(n % 2 === 0 ? 'x://a' : 'x://b', null, {}, 'person');
   }
   const asset = (await client.listAssets()).find((one) => one.uri === 'x://a');
-  const all = await client.listAssetEvents(asset?.key ?? '', since);
+  const { events: all } = await client.listAssetEvents(asset?.key ?? '', since);
   expect(all.map((event) => event.id)).toEqual(Array.from({ length: 125 }, (_, n) => n * 2 + 1));
-  const late = await client.listAssetEvents(asset?.key ?? '', all[120]?.timestamp ?? '');
+  const { events: late } = await client.listAssetEvents(asset?.key ?? '', all[120]?.timestamp ?? '');
   expect(late.map((event) => event.id)).toEqual([241, 243, 245, 247, 249]);
+});
+
+test('an event whose run has not begun breaks its page (#71360): all others are read, and it is counted', async () => {
+  let now = Date.parse('2026-11-20T00:00:00Z');
+  const { fake, client } = await start({ generation: 3, now: () => now });
+  fake.dag('A', { tasks: { t: { outlets: ['x://a'] } } });
+  for (let n = 0; n < 150; n++) {
+    now += 1_000;
+    fake.world.createEvent('x://a', null, {}, 'person');
+  }
+  const [asset] = await client.listAssets();
+  const whole = await client.listAssetEvents(asset?.key ?? '', since);
+  const broken = [0, 70, 71, 149];
+  for (const n of broken) cleared(fake.world.events[n]);
+  const requests = fake.requests.length;
+  const { events, unreadable } = await client.listAssetEvents(asset?.key ?? '', since);
+  expect(unreadable).toBe(4);
+  expect(events).toEqual(whole.events.filter((_, n) => !broken.includes(n)));
+  expect(fake.requests.length - requests).toBeLessThan(60);
+});
+
+test('a list of which every row is broken is an Airflow that is ill', async () => {
+  const { fake, client } = await start({ generation: 3 });
+  fake.dag('A', { tasks: { t: { outlets: ['x://a'] } } });
+  for (let n = 0; n < 30; n++) fake.world.createEvent('x://a', null, {}, 'person');
+  for (const event of fake.world.events) cleared(event);
+  const [asset] = await client.listAssets();
+  const requests = fake.requests.length;
+  await expect(client.listAssetEvents(asset?.key ?? '', since)).rejects.toMatchObject({ kind: 'server_error', status: 500 });
+  expect(fake.requests.length - requests).toBeLessThan(40);
 });
 
 test('a wanted number is not exceeded, and pages of a smaller cap are put together', async () => {

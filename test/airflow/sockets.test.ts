@@ -196,3 +196,21 @@ const listening = (server: Server) => {
   server.on('connection', (socket) => closing.push(() => socket.destroy()));
   return new Promise<void>((resolve) => server.listen(0, '127.0.0.1', () => resolve()));
 };
+
+test('a server that closes the connection behind a 500 without a word loses no request after it', async () => {
+  const server = createWebServer((request, answer) => {
+    answer.writeHead(500, { 'content-type': 'text/plain' }).end('Internal Server Error');
+    setImmediate(() => request.socket.end());
+  }).listen(0, '127.0.0.1');
+  await new Promise((resolve) => server.once('listening', resolve));
+  const http = createHttp({
+    baseUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    timeoutMs: 2_000,
+    maxSockets: 1,
+  });
+  closing.push(
+    () => http.close(),
+    () => new Promise((resolve) => server.close(resolve)),
+  );
+  for (let n = 0; n < 50; n++) expect((await http.send({ method: 'GET', path: '/x' })).status).toBe(500);
+});

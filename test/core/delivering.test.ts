@@ -174,9 +174,9 @@ describe('the second look, once they run', () => {
     s.releasePlanned([{ ...none, since: '2026-11-21T06:30:00.000Z' }]);
     const outcome = { result: 'done', facts: { kind: 'plan_delivery', missed: [one] } } as const;
     s.when({ type: 'outcome', intentId: late, outcome });
-    expect(delivery(s)).toMatchObject({ how: 'nothing', state: 'waiting', missedSince: '2026-11-21T06:30:00.000Z' });
+    expect(delivery(s)).toMatchObject({ how: 'nothing', state: 'waiting', missedSince: SINCE });
     s.unpaused();
-    expect(s.open('plan_delivery')).toHaveLength(1);
+    expect(s.open('plan_delivery').map((i) => i.act)).toMatchObject([{ dags: [{ dagId: 'b', since: SINCE }] }]);
     expect(orders(s)).toEqual([]);
   });
 
@@ -274,30 +274,152 @@ describe('the second look, once they run', () => {
     expect(s.ownership('b')).toMatchObject({ state: 'ours', since });
   });
 
-  test('of a DAG that another cause holds again meanwhile gives nothing yet, and forgets nothing', () => {
-    const s = healed(['a>b', 'z>b']).releasePlanned([one]).unpaused();
-    const { since } = s.ownership('b') ?? {};
-    s.later(1_000).fails('z');
-    s.surveyed();
+  describe('that a DAG was held again before', () => {
+    const LATER = '2026-11-21T07:00:00.000Z';
+    const heldByZ = (s: Scenario): Scenario => {
+      s.later(60_000).fails('z');
+      return s.surveyed().paused();
+    };
+    const healZ = (s: Scenario): Scenario => {
+      s.sees({ runs: [run('z', 'r1', { state: 'success', startDate: RERUN })] });
+      return s;
+    };
+    const owed = (s: Scenario, incident: number) => s.incident(incident).deliveries.find((d) => d.dagId === 'b');
+    const lookedFor = (s: Scenario) =>
+      s.open('plan_delivery').flatMap(({ act }) => (act.kind === 'plan_delivery' ? [[act.incidentId, act.dags]] : []));
+
+    test('by another cause: what it is owed becomes owed by that one, from the first hold on', () => {
+      const s = heldByZ(planned([one], ['a>b', 'z>b']));
+      expect(owed(s, 0)).toMatchObject({ state: 'done', reason: { code: 'still_held', detail: { incidents: 'inc-2' } } });
+      expect(owed(s, 1)).toMatchObject({ state: 'waiting', missedSince: SINCE });
+      s.lookedAgain([one]);
+      expect(orders(s)).toEqual([]);
+      expect(s.incident(0).status).toBe('resolved');
+      healZ(s)
+        .releasePlanned([{ ...none, since: LATER }])
+        .unpaused();
+      expect(lookedFor(s)).toEqual([['inc-2', [{ dagId: 'b', since: SINCE }]]]);
+      s.lookedAgain([one]);
+      expect(orders(s)).toHaveLength(1);
+    });
+
+    test('by another cause, after the look: what was found is found once more', () => {
+      const s = healed(['a>b', 'a>c', 'z>b']).releasePlanned([one, missed('c', { missedAssets: [EVENT] })]);
+      const [b, c] = s.open('unpause_dag');
+      const end = (id = '', found: UnpauseFound) =>
+        s.when({ type: 'outcome', intentId: id, outcome: { result: 'done', facts: { kind: 'unpause_dag', found } } });
+      end(c?.id, { was: 'uncertain', why: '403' });
+      end(b?.id, { was: 'unpaused_by_us' });
+      s.person(ann, { kind: 'release_hold', holdId: 'hold-2', comment: 'it was us' });
+      s.lookedAgain([one]);
+      expect(owed(s, 0), 'it waits for the other unpause').toMatchObject({ state: 'waiting', looked: true });
+      heldByZ(s);
+      expect(owed(s, 1)).toMatchObject({ state: 'waiting', missedSince: SINCE });
+      expect(owed(s, 1)).not.toHaveProperty('looked');
+    });
+
+    test('by another cause that healed before its pause came: it is looked at all the same', () => {
+      const s = planned([one], ['a>b', 'z>b']);
+      s.later(60_000).fails('z');
+      s.surveyed();
+      healZ(s);
+      s.answer('pause_dag', { kind: 'pause_dag', found: { was: 'not_wanted' } });
+      s.lookedAgain([one]);
+      expect(orders(s), 'the first look was for another time').toEqual([]);
+      s.lookedAgain([one]);
+      expect(orders(s)).toHaveLength(1);
+    });
+
+    test('while it was being let go: intervals that were to be backfilled are owed, too', () => {
+      const missedIntervals = [{ start: '2026-11-20T00:00:00.000Z', end: '2026-11-21T00:00:00.000Z' }];
+      const s = healed(['a>b', 'z>b']).releasePlanned([missed('b', { missedIntervals })]);
+      s.later(60_000).fails('z');
+      s.surveyed().unpaused().paused();
+      expect(owed(s, 0)).toMatchObject({ state: 'done', reason: { code: 'still_held' } });
+      healZ(s)
+        .releasePlanned([missed('b', { since: LATER })])
+        .unpaused();
+      expect(orders(s)).toMatchObject([{ how: 'intervals', intervals: missedIntervals }]);
+      expect(owed(s, 1)).toMatchObject({ how: 'backfill', state: 'sent', expectRun: true });
+    });
+
+    test('while it was being let go: what it missed by each hold comes together', () => {
+      const first = [{ start: '2026-11-20T00:00:00.000Z', end: '2026-11-20T00:00:00.000Z' }];
+      const second = [{ start: '2026-11-21T00:00:00.000Z', end: '2026-11-21T00:00:00.000Z' }];
+      const s = healed(['a>b', 'z>b']).releasePlanned([missed('b', { missedIntervals: first })]);
+      s.later(60_000).fails('z');
+      s.surveyed().unpaused().paused();
+      healZ(s)
+        .releasePlanned([missed('b', { since: LATER, missedIntervals: second })])
+        .unpaused();
+      expect(orders(s).map((o) => (o.how === 'intervals' ? o.intervals : []))).toEqual([second, first]);
+    });
+
+    test('by the same cause, while it was being let go: the next release gives it from the first hold on', () => {
+      const s = healed(['a>b']).releasePlanned([one]);
+      s.later(60_000).fails('a', 'r2');
+      s.surveyed().unpaused().paused();
+      expect(delivery(s)).toMatchObject({ state: 'waiting', missedSince: SINCE });
+      s.sees({ runs: [{ ...well, runId: 'r2' }] });
+      s.releasePlanned([{ ...none, since: LATER }]).unpaused();
+      expect(lookedFor(s)).toEqual([['inc-1', [{ dagId: 'b', since: SINCE }]]]);
+      expect(s.incident().deliveries).toHaveLength(1);
+    });
+
+    test('by the same cause, which does not reach all of them now: those are given theirs at once', () => {
+      const s = planned([one, missed('c', { missedAssets: [EVENT] })], ['a>b', 'a>c']);
+      s.later(60_000).fails('a', 'r2');
+      s.answer('plan_delivery', { kind: 'plan_delivery', missed: [one, missed('c', { missedAssets: [EVENT] })] });
+      expect(orders(s), 'whom it reaches is not known yet').toEqual([]);
+      s.forgets('a>c');
+      s.surveyed().paused();
+      expect(orders(s)).toMatchObject([{ how: 'event', dagIds: ['c'] }]);
+      expect(delivery(s, 'b')).toMatchObject({ state: 'waiting', missedSince: SINCE });
+      expect(delivery(s, 'b')).not.toHaveProperty('looked');
+      s.delivered();
+      s.sees({ releasedRuns: [run('c', 'fresh', { state: 'success', queuedAt: s.now })] });
+      expect(delivery(s, 'c')).toMatchObject({ state: 'ran' });
+      expect(s.incident().status).not.toBe('resolved');
+    });
+
+    test('and then taken over by a person: they know what it is to have', () => {
+      const s = heldByZ(planned([one], ['a>b', 'z>b']));
+      s.sees({ paused: [{ dagId: 'b', paused: false, who: 'paula' }] });
+      expect(s.ownership('b')?.state).toBe('ceded');
+      expect(owed(s, 1)).toMatchObject({ state: 'done', reason: { code: 'release_ceded' } });
+      s.lookedAgain([one]);
+      expect(orders(s)).toEqual([]);
+    });
+
+    test('dates a new hold from itself, once all is paid', () => {
+      const s = planned([one], ['a>b', 'z>b']).lookedAgain([one]);
+      expect(s.ownership('b')?.since).toBeNull();
+      heldByZ(s);
+      expect(s.ownership('b')).toMatchObject({ state: 'ours', since: s.now });
+      expect(s.incident(1).deliveries).toEqual([]);
+    });
+  });
+
+  test('of a dismissed incident waits for its turn, and is not forgotten', () => {
+    const s = healed(['a>b', 'z>c']);
+    s.contained('z');
+    s.person(ann, { kind: 'dismiss', incidentId: 'inc-2', comment: 'a drill' });
+    s.releasePlanned([one, missed('c', { missedAssets: [EVENT] })]).unpaused();
+    expect(s.open('plan_delivery').map((i) => i.act)).toMatchObject([{ incidentId: 'inc-1' }]);
+    expect(s.incident(1).timestamps.releasedAt).toBeNull();
     s.lookedAgain([one]);
-    expect(orders(s)).toEqual([]);
-    expect(delivery(s)).toMatchObject({ state: 'done', reason: { code: 'still_held' } });
-    expect(s.paused().ownership('b')).toMatchObject({ state: 'ours', since });
+    expect(s.open('plan_delivery').map((i) => i.act)).toMatchObject([{ incidentId: 'inc-2' }]);
   });
 
-  test('that never came is owed still when the DAG is held again', () => {
-    const s = planned([one]);
-    const { since } = s.ownership('b') ?? {};
-    expect(since, 'kept after the unpause').toBeTruthy();
-    s.later(60_000).fails('a', 'r2');
-    s.surveyed().paused();
-    expect(s.ownership('b')).toMatchObject({ state: 'ours', since });
-  });
-
-  test('that came pays what was owed: the next hold dates from itself', () => {
-    const s = planned([one]).lookedAgain([one]);
-    expect(s.ownership('b')?.since).toBeNull();
-    expect(planned([missed('b')]).ownership('b')?.since, 'no asset, nothing to look at').toBeNull();
+  test('that Airflow does not answer keeps nobody else waiting', () => {
+    const s = healed(['a>b', 'z>c']);
+    s.contained('z');
+    s.sees({ runs: [run('z', 'r1', { state: 'success', startDate: RERUN })] });
+    s.releasePlanned([one, missed('c', { missedAssets: [EVENT] })]).unpaused();
+    s.ends('plan_delivery', { result: 'failed', error: '500', retry: true });
+    expect(s.open('plan_delivery').map((i) => i.act)).toMatchObject([{ incidentId: 'inc-1' }, { incidentId: 'inc-2' }]);
+    s.tick();
+    expect(s.open('plan_delivery')).toHaveLength(2);
   });
 
   test('comes one after the other in one Airflow', () => {

@@ -194,6 +194,12 @@ export class Scenario {
     this.#edges.push(e);
     for (const d of [e.from, e.to]) if (!this.#dags.has(dagKey(d))) this.#dags.set(dagKey(d), dag(d.dagId));
   }
+  forgets(text: string): void {
+    const e = edge(text);
+    const at = this.#edges.findIndex((one) => one.from.dagId === e.from.dagId && one.to.dagId === e.to.dagId);
+    if (at < 0) throw new Error(`no link ${text}`);
+    this.#edges.splice(at, 1);
+  }
   get now(): string {
     return new Date(this.#now).toISOString();
   }
@@ -204,7 +210,9 @@ export class Scenario {
 
   when(...events: readonly DomainEvent[]): Decision {
     const chance = `c${String(++this.#turn).padStart(7, '0')}`;
-    const decision = decide(this.state, events, { now: this.now, chance, policy: this.#policy, world: this.world });
+    // As the store loads it.
+    const loaded = { ...this.state, ownerships: this.state.ownerships.filter((o) => o.state !== 'none') };
+    const decision = decide(loaded, events, { now: this.now, chance, policy: this.#policy, world: this.world });
     mustBeLawful(decision, this.now);
     this.#fold(decision, events);
     this.last = decision;

@@ -15,7 +15,7 @@ test.each([0, -90_000, -600_000, 600_000])(
     const ours = { timestamp: iso(NOW + skew), op: 'fd-1' };
     const client = {
       probe: async () => ({ serverTime: iso(NOW + skew) }),
-      listAssetEvents: async (_: string, since: string) => (ours.timestamp >= since ? [ours] : []),
+      listAssetEvents: async (_: string, since: string) => ({ events: ours.timestamp >= since ? [ours] : [], unreadable: 0 }),
       createAssetEvent: async () => {
         posted++;
       },
@@ -30,3 +30,22 @@ test.each([0, -90_000, -600_000, 600_000])(
     expect(posted).toBe(0);
   },
 );
+
+test('an event that cannot be listed may be ours: it is looked for again, and never posted twice', async () => {
+  let posted = 0;
+  const client = {
+    probe: async () => ({ serverTime: iso(NOW) }),
+    listAssetEvents: async () => ({ events: [], unreadable: 1 }),
+    createAssetEvent: async () => {
+      posted++;
+    },
+  } as unknown as AirflowClient;
+  const delivery = { how: 'event', assetKey: '1', uri: 's3://a', dagIds: ['b'] } as const;
+  const act = { kind: 'deliver', airflow: 'prod', incidentId: 'inc-1', delivery } as const;
+  const intent: Intent = {
+    ...{ id: 'int-1', act, state: 'sending', op: 'fd-1', attempts: 9, createdAt: iso(NOW), dueAt: iso(NOW), lastError: null },
+  };
+  const deps = { client: () => client, now: () => NOW } as unknown as EffectDeps;
+  expect(await deliver(deps, intent, act, true)).toMatchObject({ result: 'failed', retry: true });
+  expect(posted).toBe(0);
+});

@@ -1,8 +1,8 @@
 /** Which events passed a DAG by, read while Airflow goes on: an event that reaches the DAG meanwhile is no missed one. */
 import { describe, expect, it } from 'vitest';
-import type { AirflowClient } from '../../src/airflow/client.ts';
+import { type AirflowClient, AirflowError } from '../../src/airflow/client.ts';
 import { EMPTY_STATE } from '../../src/core/draft.ts';
-import type { AssetEventFacts, AssetFacts } from '../../src/core/facts.ts';
+import type { AssetEventFacts, AssetFacts, RunFacts } from '../../src/core/facts.ts';
 import type { IntentAct } from '../../src/core/intent.ts';
 import type { EffectDeps } from '../../src/effects/deps.ts';
 import { missedAssets, type Reader } from '../../src/effects/missedAssets.ts';
@@ -27,11 +27,13 @@ interface Site {
   readonly paused?: readonly string[];
   /** Answers of the list of events, one after the other; the last one stays. */
   readonly events: readonly (readonly AssetEventFacts[])[];
+  /** How many more there are that cannot be listed, by answer. */
+  readonly unreadable?: readonly number[];
   readonly queued?: Readonly<Record<string, readonly string[]>>;
-  readonly runs?: Readonly<Record<string, readonly { readonly runId: string; readonly startDate: string | null }[]>>;
+  readonly runs?: Readonly<Record<string, readonly Partial<RunFacts>[]>>;
 }
 
-function clientOf({ consumers = ['b', 'c'], paused = [], events, queued = {}, runs = {} }: Site) {
+function clientOf({ consumers = ['b', 'c'], paused = [], events, unreadable = [0], queued = {}, runs = {} }: Site) {
   const asked: string[] = [];
   let looks = 0;
   const client = {
@@ -41,7 +43,8 @@ function clientOf({ consumers = ['b', 'c'], paused = [], events, queued = {}, ru
     getDagDetails: async (id: string) => ({ ...dag(id), catchup: false, dagrunTimeoutSeconds: null, assetCondition: null }),
     listRuns: async (dagId: string) => {
       asked.push(`runs ${dagId}`);
-      return runs[dagId] ?? [];
+      if (dagId === 'gone') throw new AirflowError('not_found', 'no such DAG', { outcome: 'none', operation: 'GET' });
+      return (runs[dagId] ?? []).map((one) => ({ dagId, runType: 'manual', state: 'success', queuedAt: null, ...one }));
     },
     queuedAssets: async (dagId: string) => {
       asked.push(`queue ${dagId}`);
@@ -49,7 +52,11 @@ function clientOf({ consumers = ['b', 'c'], paused = [], events, queued = {}, ru
     },
     listAssetEvents: async (key: string) => {
       asked.push(`events ${key}`);
-      return events[Math.min(looks++, events.length - 1)] ?? [];
+      const answer = looks++;
+      return {
+        events: events[Math.min(answer, events.length - 1)] ?? [],
+        unreadable: unreadable[Math.min(answer, unreadable.length - 1)],
+      };
     },
   } as unknown as AirflowClient;
   return { client, asked };
@@ -72,16 +79,19 @@ describe('what passed a DAG by', () => {
 
   it('is not what a run of it has read that began later: of several events Airflow lists only the first (#56050)', async () => {
     expect((await look({ events: [[event(1, 5, 'b'), event(2, 5.5)]] }, reader('b'))).told.b).toEqual([0, false, ['c']]);
-    const queuedRun = { ...event(1, 5), createdRuns: [{ dagId: 'b', runId: 'b_1', startDate: null }] };
-    expect((await look({ events: [[queuedRun, event(2, 9)]] }, reader('b'))).told.b).toEqual([0, false, ['c']]);
+    const begins = (startDate: string | null) => ({ ...event(1, 5), createdRuns: [{ dagId: 'b', runId: 'b_1', startDate }] });
+    expect((await look({ events: [[begins(null), event(2, 5.9)]] }, reader('b'))).told.b).toEqual([0, false, ['c']]);
+    // Cleared later, or marked failed before it began: what came long after its event it has not read.
+    expect((await look({ events: [[begins(at(40)), event(2, 20)]] }, reader('b'))).told.b).toEqual([1, false, ['c']]);
+    expect((await look({ events: [[begins(null), event(2, 9)]] }, reader('b'))).told.b).toEqual([1, false, ['c']]);
     const ofC = { ...event(1, 5), createdRuns: [{ dagId: 'c', runId: 'c_1', startDate: null }] };
     expect((await look({ events: [[ofC, event(2, 9)]] }, reader('b'))).told.b).toEqual([2, false, ['c']]);
   });
 
   it('is not what we gave it by a run of its own, which Airflow lists at no event', async () => {
-    const own = (startDate: string | null) => ({
+    const own = (startDate: string | null, state: RunFacts['state'] = 'running', runId = 'firedamper__inc-1__x') => ({
       b: [
-        { runId: 'firedamper__inc-1__x', startDate },
+        { runId, startDate, state },
         { runId: 'manual', startDate: at(50) },
       ],
     });
@@ -89,6 +99,10 @@ describe('what passed a DAG by', () => {
     expect((await look({ ...missed, runs: own(at(6)) }, reader('b'))).told.b).toEqual([0, false, ['c']]);
     expect((await look({ ...missed, runs: own(null) }, reader('b'))).told.b).toEqual([0, false, ['c']]);
     expect((await look({ ...missed, runs: own(at(4)) }, reader('b'))).told.b).toEqual([1, false, ['c']]);
+    // Marked by a person before it began, it has read nothing; and what a repair runs is no answer to an event.
+    expect((await look({ ...missed, runs: own(null, 'failed') }, reader('b'))).told.b).toEqual([1, false, ['c']]);
+    const repairs = own(at(6), 'success', 'firedamper__rep-1__2026-11-21');
+    expect((await look({ ...missed, runs: repairs }, reader('b'))).told.b).toEqual([1, false, ['c']]);
   });
 
   it('is not what is queued for it, nor what a run took out of the queue between two of our looks', async () => {
@@ -102,6 +116,30 @@ describe('what passed a DAG by', () => {
     expect((await look({ events: [[], [event(2, 5)]] }, reader('b'))).told).toEqual({ b: [0, false, ['c']] });
     const { told } = await look({ events: [[event(2, 5)], [event(2, 5), event(3, 6)]] }, reader('b'));
     expect(told).toEqual({ b: [1, false, ['c']] });
+  });
+
+  it('is an event that cannot be listed, unless the DAG has a run that can only be its', async () => {
+    const hidden = { events: [[]], unreadable: [1] };
+    expect((await look(hidden, reader('b'))).told.b).toEqual([1, false, ['c']]);
+    const caused = (change: Partial<RunFacts>) => ({
+      ...hidden,
+      runs: { b: [{ runId: 'x', runType: 'asset_triggered', ...change }] },
+    });
+    expect((await look(caused({ queuedAt: at(7), startDate: null }), reader('b'))).told.b).toEqual([0, false, ['c']]);
+    expect((await look(caused({ startDate: at(7) }), reader('b'))).told.b).toEqual([0, false, ['c']]);
+    expect((await look(caused({ queuedAt: at(-7) }), reader('b'))).told.b).toEqual([1, false, ['c']]);
+    expect((await look(caused({ queuedAt: at(7), runType: 'manual' }), reader('b'))).told.b).toEqual([1, false, ['c']]);
+    const listed = { ...caused({ queuedAt: at(7), runId: 'b_1' }), events: [[event(1, 5, 'b')]] };
+    expect((await look(listed, reader('b'))).told.b).toEqual([1, false, ['c']]);
+  });
+
+  it('is not told while what can be listed changes: the next look will', async () => {
+    await expect(look({ events: [[]], unreadable: [1, 0] }, reader('b'))).rejects.toThrow(/cannot be listed/);
+  });
+
+  it('of a DAG that is gone is told without its runs', async () => {
+    const { told } = await look({ consumers: ['gone'], events: [[event(2, 5)]] }, reader('gone'));
+    expect(told).toEqual({ gone: [1, false, []] });
   });
 
   it('looks once where nothing came', async () => {

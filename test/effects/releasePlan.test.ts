@@ -23,7 +23,7 @@ it.each([
     queuedAssets: async () => [],
     listAssetEvents: async (_key: string, from: string) => {
       asked.push(from);
-      return [];
+      return { events: [], unreadable: 0 };
     },
   } as unknown as AirflowClient;
   const hold = { id: 'hold-1', incidentId: 'inc-1', airflow: 'prod', dagId: 'b', state: 'held', since: at(0) };

@@ -50,3 +50,32 @@ test('what a person takes over during the hold is theirs: ceded, not paused agai
   await ranOnce(truth, 's04t_c');
   expect(await truth.isPaused('s04t_c')).toBe(false);
 });
+
+test('a run of a held DAG that somebody clears waits for its release, and does not keep it from being released', async () => {
+  const dags = ['s04c_a', 's04c_b', 's04c_c'];
+  await truth.known(...dags);
+  await truth.trigger('s04c_a', 'live__s04c_a__0');
+  const [first] = await until('all have run once', async () => {
+    const runs = await Promise.all(dags.slice(1).map((dagId) => truth.runs(dagId)));
+    return runs.every((of) => of.some((run) => run.state === 'success')) && runs.flat();
+  });
+  const { firedamper } = await serve({ name: 's04c', prefixes: ['s04c'] });
+  await failedRun('s04c_a', 'make');
+  const { id } = await firedamper.opened('s04c_a');
+  await firedamper.status(id, 'contained', 45);
+  // From now on 3.x answers 500 to whoever asks for the events of the asset: this run has no beginning until its DAG goes on (#71360).
+  await truth.clear('s04c_b', first!.runId, false);
+  await until('it waits', async () => (await truth.run('s04c_b', first!.runId))?.state === 'queued');
+
+  mendTask('s04c_a', 'make');
+  await repaired(firedamper, id);
+  expect(await Promise.all(dags.map((dagId) => truth.isPaused(dagId)))).toEqual([false, false, false]);
+  // The cleared run reads what is repaired, too: B needs another one only where Airflow cannot tell.
+  const inOrder = () => lastWork('s04c_a') < lastWork('s04c_b') && lastWork('s04c_b') < lastWork('s04c_c');
+  await until('B has worked on what A made, and C on what B made', async () => inOrder(), {
+    show: async () => dags.map((dagId) => truth.records(dagId)),
+  });
+  expect((await truth.runs('s04c_b')).length).toBeLessThanOrEqual(2);
+});
+
+const lastWork = (dagId: string): number => Math.max(...truth.records(dagId).map(({ at }) => at));

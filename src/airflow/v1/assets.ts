@@ -45,7 +45,10 @@ export const v1Assets = ({ wire }: V1Setting, lane: ListLane = 'reads'): AssetCa
         if (events.length === 0 || events.some((event) => event.timestamp < since)) break;
         offset += events.length;
       }
-      return [...found.values()].sort((a, b) => (a.timestamp === b.timestamp ? a.id - b.id : a.timestamp < b.timestamp ? -1 : 1));
+      const events = [...found.values()].sort((a, b) =>
+        a.timestamp === b.timestamp ? a.id - b.id : a.timestamp < b.timestamp ? -1 : 1,
+      );
+      return { events, unreadable: 0 };
     },
     createAssetEvent: (assetKey, extra) =>
       wire.post('/datasets/events', { lane: 'acts', body: { dataset_uri: assetKey, extra: { ...extra } } }, assetEventFacts),

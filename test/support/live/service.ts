@@ -20,7 +20,7 @@ export interface ServiceOptions {
   readonly channels?: readonly Readonly<Record<string, unknown>>[];
 }
 
-export const POLL_SECONDS = 3;
+const POLL_SECONDS = 3;
 export const PEOPLE = { vera: 'viewer', rita: 'responder', ann: 'approver', bob: 'approver', adam: 'admin' } as const;
 export type PersonName = keyof typeof PEOPLE;
 export const tokenOf = (name: PersonName) => `token-of-${name}-0123456789`;

@@ -150,12 +150,12 @@ export class Truth {
     });
   }
 
-  /** Clears what failed in the run, as the button in Airflow does. */
-  async clear(dagId: string, runId: string): Promise<void> {
+  /** Clears what failed in the run, or all of it, as the button in Airflow does. */
+  async clear(dagId: string, runId: string, onlyFailed = true): Promise<void> {
     await this.#send('POST', `/dags/${enc(dagId)}/clearTaskInstances`, {
       dry_run: false,
       reset_dag_runs: true,
-      only_failed: true,
+      only_failed: onlyFailed,
       dag_run_id: runId,
     });
   }
