@@ -79,6 +79,15 @@ def test_a_full_folder_costs_no_look_at_each_file(spool_dir: Path, monkeypatch: 
     assert sum(path.stat().st_size for path in spool_dir.glob("*.json")) <= 4000
 
 
+def test_in_a_full_folder_the_same_event_again_costs_nobody_his_place(spool_dir: Path) -> None:
+    spool = Spool(str(spool_dir), max_files=3)
+    for number in (1, 2, 3):
+        spool.keep(event(number))
+    spool.keep({**event(3), "note": "again, and longer"})
+    assert [spool.read(name) for name in spool.oldest(9)] == [event(1), event(2), {**event(3), "note": "again, and longer"}]
+    assert spool.dropped() == 0
+
+
 def test_caps_by_count_and_bytes_drop_the_oldest_and_count_them(spool_dir: Path) -> None:
     spool = Spool(str(spool_dir), max_files=3)
     for number in range(5):

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import re
 import stat
 import time
 from dataclasses import dataclass
@@ -22,7 +21,6 @@ MAX_EVENT_BYTES = 256 * 1024
 STALE_TEMP_SECONDS = 3600
 
 _SUFFIX = ".json"
-_SIZE = re.compile(r"\d{20}-(\d{7,})-")
 _DROPPED = "dropped"
 _LOCK = "lock"
 
@@ -45,12 +43,10 @@ class Spool:
         """Stores one event, durably. Raises OSError where the disk does not take it."""
         self._open_folder()
         body = json.dumps(event, ensure_ascii=False).encode("utf-8")
-        # The name sorts by age and tells the size, so that a full folder costs one listing and not a look at each of its files: a thousand
+        # The name sorts by age and tells the size, so that keeping an event costs one listing and not a look at each file: a thousand
         # failures at once are written by one thread of the scheduler. The id keeps the same event from lying here twice.
         end = f"-{event['event_id']}{_SUFFIX}"
-        before = [name for name in self._files() if name.endswith(end)]
-        age = before[0].split("-", 1)[0] if before else f"{time.time_ns():020d}"
-        name = f"{age}-{len(body):07d}{end}"
+        name = f"{time.time_ns():020d}-{len(body):07d}{end}"
         temp = os.path.join(self.folder, f".{name}.{os.getpid()}.{time.monotonic_ns()}.tmp")
         try:
             with open(temp, "xb") as file:
@@ -62,8 +58,12 @@ class Spool:
             with contextlib.suppress(OSError):
                 os.unlink(temp)
             raise
-        self._keep_one(end)
-        self._keep_caps()
+        there = os.listdir(self.folder)
+        twins = [other for other in there if other.endswith(end) and not other.startswith(".")]
+        if len(twins) > 1:
+            self._keep_one(twins)
+            there = os.listdir(self.folder)
+        self._keep_caps(there)
 
     def oldest(self, count: int) -> list[str]:
         return self._files()[:count]
@@ -189,34 +189,51 @@ class Spool:
         except FileNotFoundError:
             return []
 
-    def _keep_one(self, end: str) -> None:
-        """Of the same event, said twice, the one with more words. Two processes may say it at the same instant (3.3.2: the scheduler's
-        listener and the DAG processor's callback of one failed run), so everybody looks after writing, and all go by one order: were
-        each to remove what it saw before, both could go."""
-        with contextlib.suppress(FileNotFoundError):  # a file without its size in its name, and somebody has just sent it
-            twins = [name for name in self._files() if name.endswith(end)]
-            for name in sorted(twins, key=lambda name: (-self._size(name), name))[1:]:
+    def _keep_one(self, twins: list[str]) -> None:
+        """Of the same event, said twice, the one with more words, at the age of the first. Two processes may say it at the same instant
+        (3.3.2: the scheduler's listener and the DAG processor's callback of one failed run), so everybody looks after writing, and all go
+        by one order: were each to remove what it saw before, both could go."""
+        with contextlib.suppress(FileNotFoundError):  # somebody has just sent it, or moved it here
+            best, *rest = sorted(twins, key=lambda name: (-self._size(name), name))
+            for name in rest:
                 self.remove(name)
+            first = min(twins)
+            if first != best:
+                # Of another size than the one that had this age, so nobody else takes it for that one.
+                aged = first.split("-", 1)[0] + best[best.index("-") :]
+                os.rename(os.path.join(self.folder, best), os.path.join(self.folder, aged))
 
     def _size(self, name: str) -> int:
-        told = _SIZE.match(name)
-        # None where it was put there by hand, or written before sizes stood in names.
-        return int(told[1]) if told else os.stat(os.path.join(self.folder, name)).st_size
+        parts = name.split("-", 2)
+        if len(parts) == 3 and len(parts[0]) == 20 and len(parts[1]) >= 7 and parts[1].isdigit():
+            return int(parts[1])
+        # It was put there by hand, or written before sizes stood in names.
+        return os.stat(os.path.join(self.folder, name)).st_size
 
-    def _keep_caps(self) -> None:
+    def _keep_caps(self, there: list[str]) -> None:
         """Oldest out. Two processes at once may both look; each file is counted by the one that removed it."""
-        sizes = []
-        for name in sorted(os.listdir(self.folder)):
+        files = [name for name in there if name.endswith(_SUFFIX) and not name.startswith(".")]
+        for name in there:
+            if name.endswith(".tmp"):
+                self._drop_stale(name)
+        # Below this there is nothing to add up, unless somebody put a larger file there by hand.
+        if len(files) <= self.max_files and len(files) * MAX_EVENT_BYTES <= self.max_bytes:
+            return
+        sizes = {}
+        for name in files:
             with contextlib.suppress(OSError):
-                if name.endswith(_SUFFIX) and not name.startswith("."):
-                    sizes.append((name, self._size(name)))
-                elif name.endswith(".tmp"):
-                    path = os.path.join(self.folder, name)
-                    if time.time() - os.stat(path).st_mtime > STALE_TEMP_SECONDS:
-                        os.unlink(path)
-        count, total = len(sizes), sum(size for _, size in sizes)
-        for name, size in sizes[:-1]:
+                sizes[name] = self._size(name)
+        count, total = len(sizes), sum(sizes.values())
+        if count <= self.max_files and total <= self.max_bytes:
+            return
+        for name in sorted(sizes)[:-1]:
             if count <= self.max_files and total <= self.max_bytes:
                 return
             self.drop(name)
-            count, total = count - 1, total - size
+            count, total = count - 1, total - sizes[name]
+
+    def _drop_stale(self, name: str) -> None:
+        with contextlib.suppress(OSError):
+            path = os.path.join(self.folder, name)
+            if time.time() - os.stat(path).st_mtime > STALE_TEMP_SECONDS:
+                os.unlink(path)
