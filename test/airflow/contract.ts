@@ -196,7 +196,8 @@ const readingContract = (given: () => Bench) => {
     const { target } = given();
     const stranger = clientFor({ ...target, sessionLogin: false }, { name: target.account.name, password: 'wrong' });
     await expect(stranger.listDags()).rejects.toMatchObject({
-      kind: target.generation === 3 ? 'unauthorized' : 'forbidden',
+      // 2.11.2 answers 403, 2.10.5 and all of 3.x 401.
+      kind: expect.stringMatching(target.generation === 3 ? /^unauthorized$/ : /^(unauthorized|forbidden)$/),
       outcome: 'none',
     });
     stranger.close();
@@ -219,12 +220,14 @@ const pauseContract = (given: () => Bench) => {
     expect(await person.isPaused('contract_bulk_2')).toBe(true);
 
     const rows = await rowsOf(client, 'contract_bulk_1', cursor.id);
+    // 3.0.x writes "unpaused" for both (#55074, mended in 3.1): what it says there counts for nothing.
+    const told = (paused: boolean) => (target.version.startsWith('3.0.') ? null : paused);
     expect(
       rows.map((row) => ({ owner: row.owner, paused: row.paused, ours: row.op === op, many: row.pattern !== null })),
     ).toEqual([
-      { owner: client.account, paused: true, ours: target.generation === 3, many: false },
-      { owner: person.name, paused: false, ours: false, many: false },
-      { owner: person.name, paused: true, ours: false, many: true },
+      { owner: client.account, paused: told(true), ours: target.generation === 3, many: false },
+      { owner: person.name, paused: told(false), ours: false, many: false },
+      { owner: person.name, paused: told(true), ours: false, many: true },
     ]);
     expect(rows.every((row) => row.id > cursor.id && Math.abs(Date.parse(row.when) - Date.now()) < 60_000)).toBe(true);
     expect((await rowsOf(client, 'contract_free', cursor.id)).map((row) => row.pattern)).toEqual([]);
@@ -364,8 +367,8 @@ const assetContract = (given: () => Bench) => {
     expect([...asset.consumers].sort()).toEqual(['contract_and', 'contract_b']);
   });
 
-  test('an event reaches who is not paused; who is paused never gets it', async () => {
-    const { client, person, until, ended, quiet } = given();
+  test('an event reaches who is not paused; who is paused never gets it, but on 2.9 after its pause', async () => {
+    const { target, client, person, until, ended, quiet } = given();
     const asset = await keyOf(client, 'a1');
     await client.setPaused('contract_b', true, 'op_asset');
     const before = (await person.runs('contract_b')).length;
@@ -380,6 +383,8 @@ const assetContract = (given: () => Bench) => {
     expect((await event())?.createdRuns.filter((run) => run.dagId === 'contract_b')).toEqual([]);
     await client.setPaused('contract_b', false, 'op_asset');
     await quiet();
+    if (target.version.startsWith('2.9.'))
+      return until('its event was queued for it', async () => (await person.runs('contract_b')).length === before + 1);
     expect(await person.runs('contract_b')).toHaveLength(before);
 
     const posted = await client.createAssetEvent(asset.key, { firedamper_op: 'op_event' });
