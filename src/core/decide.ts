@@ -135,6 +135,8 @@ function refuse(draft: Draft, { id, act: a }: Intent, error: string): void {
 
 function tellTrouble(draft: Draft, a: IntentAct, error: string): void {
   if (a.kind === 'survey') draft.tell(a.incidentId, 'survey.retrying', null, reason('survey_failed', { error }));
+  if (a.kind === 'plan_release' || a.kind === 'plan_delivery')
+    draft.tell(a.incidentId, 'release.retrying', null, reason('missed_unread', { error }));
   if (a.kind === 'unpause_dag') {
     for (const h of draft
       .holds()

@@ -71,13 +71,13 @@ export function withOwed(before: readonly Delivery[], planned: readonly Delivery
 
 function owing(owed: Delivery | undefined, p: Delivery): Delivery {
   if (owed === undefined) return p;
-  const intervals = owed.orders.filter((o) => o.how === 'intervals');
+  const intervals = owed.orders.filter(isIntervals);
   const planned: Delivery =
     intervals.length === 0
       ? p
       : p.how === 'nothing'
         ? { ...p, how: 'backfill', reason: owed.reason, expectRun: true, state: 'waiting', orders: intervals }
-        : { ...p, orders: [...p.orders, ...intervals] };
+        : { ...p, orders: withIntervals(p.orders, intervals) };
   const since = [owed.missedSince, p.missedSince].flatMap((t) => t ?? []).sort()[0];
   return since === undefined ? planned : { ...planned, state: 'waiting', missedSince: since };
 }
@@ -86,6 +86,19 @@ function unread(draft: Draft, h: Hold): Delivery {
   const missedSince = draft.ownership(h).since ?? h.since;
   return given(draft, h, 'nothing', reason('missed_nothing'), { expectRun: false, missedSince });
 }
+
+/** In one order: Airflow runs one backfill of a DAG at a time and refuses a second one. */
+function withIntervals(orders: readonly DeliveryOrder[], owed: readonly IntervalOrder[]): DeliveryOrder[] {
+  const all = [...orders.filter(isIntervals), ...owed];
+  const [first] = all;
+  if (!first) return [...orders];
+  const byStart = new Map(all.flatMap((o) => o.intervals.map((i) => [i.start, i] as const)));
+  const intervals = [...byStart.values()].sort((a, b) => (a.start < b.start ? -1 : 1));
+  return [...orders.filter((o) => !isIntervals(o)), { ...first, intervals }];
+}
+
+type IntervalOrder = DeliveryOrder & { readonly how: 'intervals' };
+const isIntervals = (o: DeliveryOrder): o is IntervalOrder => o.how === 'intervals';
 
 /** The plan made before the unpause counts: there is no later one. */
 export function asPlanned(d: Delivery): Delivery {

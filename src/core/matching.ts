@@ -11,6 +11,7 @@ import { failureReason, isGraver, openIncident, reopen, tellNote } from './openi
 import { type Reason, reason, sentence } from './reason.ts';
 import type { Signal } from './signal.ts';
 import { AIRFLOW } from './timeline.ts';
+import { isWhole } from './verification.ts';
 
 export function hear(draft: Draft, signal: Signal): void {
   const verdict = judge(draft, signal);
@@ -50,7 +51,7 @@ function judge(draft: Draft, signal: Signal): Verdict {
     return { incident: join(draft, explained, signal, 'fallout'), reason: why };
   }
   const recent = recentlyReleased(draft, signal);
-  if (recent) return { incident: join(draft, reopen(draft, recent), signal, 'cause'), reason: reason('reopened') };
+  if (recent) return { incident: join(draft, reopen(draft, recent), signal, 'cause', true), reason: reason('reopened') };
   return { incident: openIncident(draft, signal, runOf(signal, 'cause', draft.now)), reason: failureReason(signal) };
 }
 
@@ -144,9 +145,9 @@ export function runOf(s: Signal, role: IncidentRun['role'], now: string): Incide
 }
 
 /** Adds the failure to the incident; new failed tasks or runs may reach more DAGs, so the facts are read again. */
-function join(draft: Draft, incident: Incident, signal: Signal, role: IncidentRun['role']): Incident {
+function join(draft: Draft, incident: Incident, signal: Signal, role: IncidentRun['role'], reopened = false): Incident {
   const known = incident.runs.find((r) => r.dagId === signal.dagId && r.runId === signal.runId);
-  const run = known ? merge(known, signal) : runOf(signal, role, draft.now);
+  const run = known ? merge(known, signal, draft.now, reopened) : runOf(signal, role, draft.now);
   const runs = known ? incident.runs.map((r) => (r === known ? run : r)) : [...incident.runs, run];
   const changed = draft.putIncident({ ...incident, runs });
   heed(draft, changed, signal);
@@ -160,9 +161,12 @@ function join(draft: Draft, incident: Incident, signal: Signal, role: IncidentRu
     );
   }
   const worse = known !== undefined && run.badData && (!known.badData || run.state !== known.state);
+  const again = known !== undefined && isWhole(known) && !isWhole(run);
   if (
     !known ||
     worse ||
+    again ||
+    reopened ||
     run.failedTasks.length > known.failedTasks.length ||
     (known.state === 'failing' && run.state === 'failed')
   ) {
@@ -179,21 +183,27 @@ function join(draft: Draft, incident: Incident, signal: Signal, role: IncidentRu
   return draft.incident(incident.id);
 }
 
-function merge(known: IncidentRun, s: Signal): IncidentRun {
+function merge(known: IncidentRun, s: Signal, now: string, reopened: boolean): IncidentRun {
   const failedTasks =
     s.taskId === null || known.failedTasks.includes(s.taskId) ? known.failedTasks : [...known.failedTasks, s.taskId];
   // A late callback must not turn a run that was cleared since back into a failed one: only observations may do that.
   const ofRun = s.kind === 'run_failed' || s.said.badData;
-  const newAttempt = ofRun && s.runStart !== null && known.runStart !== null && s.runStart > known.runStart;
+  const newer = s.runStart !== null && known.runStart !== null && s.runStart > known.runStart;
+  const newAttempt = ofRun && newer;
+  // Whole since, cleared once more, and failing again. A late callback may say so of a run that is whole: the survey reads it, and success is final.
+  const again = isWhole(known) && (newer || reopened);
   // A run that had "succeeded all the same" made bad data after all.
   const worse = s.said.badData && known.state === 'succeeded';
-  const state = newAttempt || worse || (known.state === 'failing' && s.kind === 'run_failed') ? 'failed' : known.state;
+  const ended = s.kind === 'run_failed';
+  const state =
+    newAttempt || worse || (known.state === 'failing' && ended) || (again && ended) ? 'failed' : again ? 'failing' : known.state;
   return {
     ...known,
     failedTasks,
     state,
     badData: known.badData || s.said.badData,
-    runStart: newAttempt ? s.runStart : (known.runStart ?? s.runStart),
+    runStart: newAttempt || again ? (s.runStart ?? known.runStart) : (known.runStart ?? s.runStart),
+    failedAt: newAttempt || again ? runOf(s, known.role, now).failedAt : known.failedAt,
     runType: known.runType ?? s.runType,
     logicalDate: known.logicalDate ?? s.logicalDate,
   };

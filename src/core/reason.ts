@@ -103,6 +103,7 @@ export const REASONS = {
   delivered_event: 'the missed event of {asset} was delivered once more',
   delivered_run: 'started once, because other readers of {asset} already had the event',
   fed_by: 'gets its data from the run of {dag}',
+  missed_unread: 'what was missed cannot be read: {error}; it is tried again',
   missed_nothing: 'missed nothing while it was held',
   intervals_backfilled: '{count} missed intervals are backfilled',
   intervals_as_airflow: "missed intervals: left to the DAG's own catch-up setting",

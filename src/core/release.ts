@@ -81,8 +81,18 @@ function handOver(draft: Draft, incident: Incident): void {
   eachWaiting(draft, incident.id, (d) => {
     if (stateOf(draft, incident.id, d) === 'ceded' || draft.ownership(d).state === 'ceded')
       return settled({ ...d, state: 'done', expectRun: false, reason: reason('release_ceded') });
-    return heldAgain(draft, d, incident.id, draft.holdingOn(d));
+    const holding = draft.holdingOn(d);
+    if (holding.length === 0 && draft.ownership(d).state === 'foreign') return pausedByOthers(draft, d, incident.id);
+    return heldAgain(draft, d, incident.id, holding);
   });
+}
+
+/** An event does not reach a paused DAG, and nobody knows when they let it go: they are told what it has not had. */
+function pausedByOthers(draft: Draft, d: Delivery, incidentId: string): Delivery {
+  const why = reason('not_delivered', { asset: 'what it missed', why: 'somebody has paused it' });
+  draft.tell(incidentId, 'delivery.refused', d.dagId, why);
+  draft.notice(incidentId, 'attention', d.dagId);
+  return settled({ ...d, how: 'not_delivered', reason: why, expectRun: false, state: 'done', orders: [] });
 }
 
 /** Orders what waits, of DAGs that run by now. */
@@ -133,9 +143,13 @@ function lookLater(d: Delivery): Delivery {
  * 5446). And a DAG that a person was asked about first is let go minutes later, when others have had what it missed (seed 8595).
  */
 function lookAgain(draft: Draft, incidentId: string, airflow: string, due: readonly Delivery[]): void {
-  // One at a time: what the one orders, the next must see. One that Airflow does not answer gives up its turn.
+  // One at a time: what the one orders, the next must see. One that Airflow does not answer, or that has waited for long, gives up its turn.
   const first = (i: Intent) =>
-    i.act.kind === 'plan_delivery' && i.act.airflow === airflow && isUnderWay(i.state) && i.attempts === 0;
+    i.act.kind === 'plan_delivery' &&
+    i.act.airflow === airflow &&
+    isUnderWay(i.state) &&
+    i.attempts === 0 &&
+    msBetween(i.createdAt, draft.now) < TURN_MS;
   if (draft.intents().some(first)) return;
   const mine = due.filter((d) => d.airflow === airflow);
   const dags = mine.map((d) => ({ dagId: d.dagId, since: d.missedSince ?? d.since }));
@@ -145,6 +159,8 @@ function lookAgain(draft: Draft, incidentId: string, airflow: string, due: reado
     deliveries: deliveries.map((d) => (mine.some((m) => sameDag(m, d)) ? { ...d, look: id } : d)),
   });
 }
+
+const TURN_MS = 60_000;
 
 /** What DAGs that run by now missed until they did. Nothing: Airflow refuses to say, and what was planned before counts. */
 export function lookedAgain(
@@ -174,7 +190,7 @@ export function delivered(draft: Draft, act: DeliverAct, runIds: Readonly<Record
   if (!incident) return;
   const isMeant = meant(act);
   const deliveries = incident.deliveries.map((d) => {
-    if (!isMeant(d)) return d;
+    if (!isMeant(d) || d.state === 'waiting') return d;
     draft.tell(incident.id, 'delivery.done', d.dagId, d.reason);
     return { ...d, runId: runIds[d.dagId] ?? d.runId };
   });
@@ -192,7 +208,9 @@ export function deliveryRefused(draft: Draft, act: DeliverAct, error: string): v
     why: error,
   });
   const deliveries = incident.deliveries.map(
-    (d): Delivery => (isMeant(d) ? { ...d, how: 'not_delivered', reason: why, expectRun: false, state: 'done' } : d),
+    // What is owed by now is owed by a later hold: the old order says nothing of it.
+    (d): Delivery =>
+      isMeant(d) && d.state === 'sent' ? { ...d, how: 'not_delivered', reason: why, expectRun: false, state: 'done' } : d,
   );
   draft.patchIncident(incidentId, { deliveries });
   for (const dagId of dagIds) draft.tell(incidentId, 'delivery.refused', dagId, why);

@@ -10,6 +10,9 @@ import { done, failure, mayStillCome } from './outcome.ts';
 /** A clock that moved meanwhile; the mark in the event makes a longer look harmless. */
 const CLOCK_SLACK_MS = 60_000;
 
+/** About five minutes of them. */
+const MOST_LOOKS = 15;
+
 type Act = { readonly airflow: string; readonly incidentId: string; readonly delivery: DeliveryOrder };
 
 export async function deliver(deps: EffectDeps, intent: Intent, act: Act, settle: boolean): Promise<Outcome> {
@@ -23,6 +26,8 @@ export async function deliver(deps: EffectDeps, intent: Intent, act: Act, settle
     }
     return done({ kind: 'deliver', delivery: order, runIds: await send(deps, intent, act, settle) });
   } catch (error) {
+    if (act.delivery.how === 'intervals' && error instanceof AirflowError && error.kind === 'conflict')
+      return { result: 'not_yet', why: 'another backfill of this DAG is not finished yet' };
     return failure(error);
   }
 }
@@ -62,8 +67,8 @@ async function postedBefore(deps: EffectDeps, intent: Intent, airflow: string, a
   const since = new Date(Date.parse(intent.createdAt) - CLOCK_SLACK_MS - (await clockBehind(client, deps.now))).toISOString();
   const { events, unreadable } = await client.listAssetEvents(assetKey, since);
   if (events.some((e) => e.op === intent.op)) return true;
-  // Ours may be among them: posted again, its readers would have it twice.
-  if (unreadable > 0) throw cannotBeListed(assetKey);
+  // Ours may be among them: posted again, its readers would have it twice. Not for ever: one run too many is better than an incident without an end.
+  if (unreadable > 0 && intent.attempts < MOST_LOOKS) throw cannotBeListed(assetKey);
   return false;
 }
 

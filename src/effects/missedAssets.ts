@@ -60,8 +60,12 @@ export async function missedAssets(
     const still = openOf(again, a, dagId);
     const known = had.get(dagId);
     if (known === undefined) return 0;
-    const seen = [...openOf(first, a, dagId)].filter(([id, at]) => still.has(id) && at > known.given).length;
-    return seen + Math.max(0, (again.get(a.key)?.unreadable ?? 0) - known.unlisted);
+    const unreadable = again.get(a.key)?.unreadable ?? 0;
+    // What came in one loop with an event that cannot be listed has no run in any list, and has been read by that event's.
+    const withOne = (at: Instant) =>
+      unreadable > 0 && known.unlisted.some((made) => at <= made && made <= addMs(at, ONE_LOOP_MS));
+    const seen = [...openOf(first, a, dagId)].filter(([id, at]) => still.has(id) && at > known.given && !withOne(at)).length;
+    return seen + Math.max(0, unreadable - known.unlisted.length);
   };
 
   const byReader = new Map(readers.map((r) => [r.dagId, [] as MissedAsset[]]));
@@ -142,11 +146,14 @@ const lastGiven = (runs: readonly RunFacts[]): Instant =>
     .map((run) => run.startDate ?? (run.state === 'queued' || run.state === 'running' ? LAST : ''))
     .reduce(latest, '');
 
-/** Runs that an event caused which cannot be listed: they are its, and no other reader's. */
-const unlistedRuns = (runs: readonly RunFacts[], since: Instant, listed: ReadonlySet<string>): number =>
-  runs.filter(
-    (run) =>
-      /^(asset|dataset)_triggered$/.test(run.runType) &&
-      (run.queuedAt ?? run.startDate ?? LAST) >= since &&
-      !listed.has(runKey(run)),
-  ).length;
+/**
+ * When runs were made that an event caused which cannot be listed, by the date in their ids (3.x): they are its, and no other reader's. A run of before
+ * that was cleared keeps its id, whatever else it has anew.
+ */
+const unlistedRuns = (runs: readonly RunFacts[], since: Instant, listed: ReadonlySet<string>): readonly Instant[] =>
+  runs.flatMap((run) => {
+    const made = /^asset_triggered__(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?)\+00:00/.exec(run.runId)?.[1];
+    if (made === undefined || listed.has(runKey(run))) return [];
+    const at = new Date(`${made}Z`).toISOString();
+    return at >= since ? [at] : [];
+  });

@@ -115,15 +115,15 @@ test('an event whose run has not begun breaks its page (#71360): all others are 
   expect(fake.requests.length - requests).toBeLessThan(60);
 });
 
-test('a list of which every row is broken is an Airflow that is ill', async () => {
+test('a list of more broken rows than are worth a request each is not read to its end', async () => {
   const { fake, client } = await start({ generation: 3 });
   fake.dag('A', { tasks: { t: { outlets: ['x://a'] } } });
-  for (let n = 0; n < 30; n++) fake.world.createEvent('x://a', null, {}, 'person');
+  for (let n = 0; n < 250; n++) fake.world.createEvent('x://a', null, {}, 'person');
   for (const event of fake.world.events) cleared(event);
   const [asset] = await client.listAssets();
   const requests = fake.requests.length;
   await expect(client.listAssetEvents(asset?.key ?? '', since)).rejects.toMatchObject({ kind: 'server_error', status: 500 });
-  expect(fake.requests.length - requests).toBeLessThan(40);
+  expect(fake.requests.length - requests).toBeLessThan(230);
 });
 
 test('a wanted number is not exceeded, and pages of a smaller cap are put together', async () => {

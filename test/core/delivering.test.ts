@@ -320,7 +320,7 @@ describe('the second look, once they run', () => {
 
     test('by another cause that healed before its pause came: it is looked at all the same', () => {
       const s = planned([one], ['a>b', 'z>b']);
-      s.later(60_000).fails('z');
+      s.later(1_000).fails('z');
       s.surveyed();
       healZ(s);
       s.answer('pause_dag', { kind: 'pause_dag', found: { was: 'not_wanted' } });
@@ -352,7 +352,49 @@ describe('the second look, once they run', () => {
       healZ(s)
         .releasePlanned([missed('b', { since: LATER, missedIntervals: second })])
         .unpaused();
-      expect(orders(s).map((o) => (o.how === 'intervals' ? o.intervals : []))).toEqual([second, first]);
+      // In one order: Airflow refuses a second backfill of a DAG while one is under way.
+      expect(orders(s).map((o) => (o.how === 'intervals' ? o.intervals : []))).toEqual([[...first, ...second]]);
+    });
+
+    test('after a doubt: an interval that both plans name is given once', () => {
+      const [i1, i2] = ['2026-11-20T00:00:00.000Z', '2026-11-21T00:00:00.000Z'].map((t) => ({ start: t, end: t })) as [
+        { start: string; end: string },
+        { start: string; end: string },
+      ];
+      const s = healed().releasePlanned([missed('b', { missedIntervals: [i1] })]);
+      s.answer('unpause_dag', { kind: 'unpause_dag', found: { was: 'uncertain', why: '403' } });
+      s.later(60_000).fails('a', 'r2');
+      s.surveyed();
+      s.sees({ runs: [{ ...well, runId: 'r2' }] });
+      s.releasePlanned([missed('b', { missedIntervals: [i1, i2] })]);
+      s.person(ann, { kind: 'release_hold', holdId: 'hold-1', comment: 'it was us' });
+      s.unpaused();
+      expect(orders(s)).toMatchObject([{ how: 'intervals', intervals: [i1, i2] }]);
+    });
+
+    test('an old order that is refused says nothing of what is owed by now', () => {
+      const s = planned([one]).lookedAgain([one]);
+      const [old] = s.open('deliver');
+      s.later(60_000).fails('a', 'r2');
+      s.surveyed().paused();
+      s.sees({ runs: [{ ...well, runId: 'r2' }] });
+      s.releasePlanned([one]).unpaused();
+      s.when({ type: 'outcome', intentId: old?.id ?? '', outcome: { result: 'failed', error: '403', retry: false } });
+      expect(delivery(s)).toMatchObject({ state: 'waiting', missedSince: SINCE });
+      s.lookedAgain([one]);
+      expect(delivery(s)).toMatchObject({ how: 'event', state: 'sent' });
+    });
+
+    test('by another cause, while somebody else has paused it: nothing reaches it, and people are told', () => {
+      const s = planned([one], ['a>b', 'z>b']);
+      s.later(60_000).fails('z');
+      s.surveyed({ dags: [dag('a'), dag('z'), dag('b', { paused: true })] });
+      expect(s.hold('b', 1)).toMatchObject({ state: 'foreign' });
+      healZ(s).lookedAgain([one]);
+      expect(owed(s, 1)).toMatchObject({ how: 'not_delivered', state: 'done', reason: { code: 'not_delivered' } });
+      expect(orders(s)).toEqual([]);
+      expect(s.notices()).toContain('attention b');
+      expect(s.incident(1).status).toBe('resolved');
     });
 
     test('by the same cause, while it was being let go: the next release gives it from the first hold on', () => {
@@ -419,6 +461,19 @@ describe('the second look, once they run', () => {
     s.ends('plan_delivery', { result: 'failed', error: '500', retry: true });
     expect(s.open('plan_delivery').map((i) => i.act)).toMatchObject([{ incidentId: 'inc-1' }, { incidentId: 'inc-2' }]);
     s.tick();
+    expect(s.open('plan_delivery')).toHaveLength(2);
+    for (let n = 0; n < 2; n++) s.ends('plan_delivery', { result: 'failed', error: '500', retry: true });
+    expect(s.history('release.retrying')).toEqual(['null missed_unread error=500 (firedamper)']);
+  });
+
+  test('that waits for an event on its way keeps its turn for a minute', () => {
+    const s = healed(['a>b', 'z>c']);
+    s.contained('z');
+    s.sees({ runs: [run('z', 'r1', { state: 'success', startDate: RERUN })] });
+    s.releasePlanned([one, missed('c', { missedAssets: [EVENT] })]).unpaused();
+    s.later(59_000).ends('plan_delivery', { result: 'not_yet', why: 'the same event is being delivered' });
+    expect(s.open('plan_delivery')).toHaveLength(1);
+    s.later(2_000).tick();
     expect(s.open('plan_delivery')).toHaveLength(2);
   });
 

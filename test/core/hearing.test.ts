@@ -465,6 +465,57 @@ describe('the same cause again', () => {
     expect(s.history('incident.open')).toEqual(['a reopened (airflow)'].map((x) => x.replace('(airflow)', '(firedamper)')));
   });
 
+  describe('in the same run, which was cleared once more', () => {
+    const THIRD = '2026-11-21T06:50:00.000Z';
+    const running = run('a', 'r1', { state: 'running', startDate: THIRD });
+    const success = run('a', 'r1', { state: 'success', startDate: THIRD });
+    const again = (change: Partial<Signal> = {}): Scenario => {
+      const s = resolved();
+      s.later(3_600_000).fails('a', 'r1', { tryNumber: 2, runStart: THIRD, occurredAt: s.now, ...change });
+      return s;
+    };
+    const state = (s: Scenario) => s.incident().runs.map((r) => `${r.runId} ${r.state} ${r.runStart}`);
+
+    test.each<[string, Partial<Signal>, string]>([
+      ['its task has failed', {}, 'failing'],
+      ['it has failed', { kind: 'run_failed', taskId: null, key: 'k' }, 'failed'],
+      ['nobody says when it began', { runStart: null }, 'failing'],
+    ])('%s: its readers are held again, and no look at the running run ends that', (_what, change, after) => {
+      const s = again(change);
+      expect(state(s)[0]).toMatch(`r1 ${after}`);
+      expect(s.incident()).toMatchObject({ status: 'open', surveyPending: true });
+      s.surveyed().paused();
+      expect(s.holds()).toEqual({ b: 'held' });
+      s.sees({ runs: [running] });
+      expect(s.incident()).toMatchObject({ status: 'contained', releasing: false });
+      s.fails('a', 'r1', { key: 'k3', kind: 'run_failed', taskId: null, runStart: THIRD });
+      s.sees({ runs: [run('a', 'r1', { state: 'failed', startDate: THIRD })] });
+      expect([s.incident().status, s.holds()]).toEqual(['contained', { b: 'held' }]);
+      s.sees({ runs: [run('a', 'r1', { state: 'success', startDate: '2026-11-21T07:30:00.000Z' })] });
+      expect(s.incident().releasing).toBe(true);
+    });
+
+    test('by a word that came late: the survey reads that the run is whole, and holds nothing', () => {
+      const s = again({ runStart: START });
+      s.surveyed({ run: success });
+      expect(s.holds()).toEqual({ b: 'released' });
+      expect(s.incident().releasing).toBe(true);
+    });
+
+    test('while another run of its incident is failed yet: known as failing, and surveyed again', () => {
+      const s = new Scenario(['a>b']).contained('a');
+      s.fails('a', 'r2');
+      s.surveyed();
+      s.sees({ runs: [run('a', 'r1', { state: 'success', startDate: '2026-11-21T06:10:00.000Z' })] });
+      expect(state(s)[0]).toMatch('r1 healed');
+      s.later(60_000).fails('a', 'r1', { tryNumber: 2, runStart: null });
+      expect(state(s)[0], 'an old word changes nothing').toMatch('r1 healed');
+      s.fails('a', 'r1', { tryNumber: 3, runStart: THIRD });
+      expect(state(s)[0]).toBe(`r1 failing ${THIRD}`);
+      expect(s.open('survey')).toHaveLength(1);
+    });
+  });
+
   test.each<[string, Partial<Signal>, number]>([
     ['in the same task', {}, 1],
     ['in another task', { taskId: 'load' }, 2],

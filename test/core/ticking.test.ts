@@ -139,7 +139,7 @@ describe('trouble on the way is told at the third attempt, once', () => {
       s.state = {
         ...s.state,
         intents: s.state.intents.map((x) =>
-          x.act.kind === kind && x.state !== 'done' && kind !== 'survey' && kind !== 'plan_release'
+          x.act.kind === kind && x.state !== 'done' && !['survey', 'plan_release', 'plan_delivery'].includes(kind)
             ? { ...x, attempts: x.attempts + 1 }
             : x,
         ),
@@ -151,7 +151,8 @@ describe('trouble on the way is told at the third attempt, once', () => {
     ['survey', ['survey.retrying null survey_failed 503']],
     ['pause_dag', ['hold.retrying b pause_failed 503']],
     ['unpause_dag', ['hold.release_retrying b unpause_failed 503']],
-    ['plan_release', []],
+    ['plan_release', ['release.retrying null missed_unread 503']],
+    ['plan_delivery', ['release.retrying null missed_unread 503']],
     ['repair_step', []],
   ])('%s', (kind, told) => {
     const s = GIVEN[kind]();

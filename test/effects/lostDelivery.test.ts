@@ -1,9 +1,10 @@
 /** After a lost answer, what we did is looked for by Airflow's clock, not by ours. */
 import { expect, test } from 'vitest';
-import type { AirflowClient } from '../../src/airflow/client.ts';
+import { type AirflowClient, AirflowError } from '../../src/airflow/client.ts';
 import type { Intent } from '../../src/core/intent.ts';
 import { deliver } from '../../src/effects/deliver.ts';
 import type { EffectDeps } from '../../src/effects/deps.ts';
+import { POLICY } from '../core/scenario.ts';
 
 const NOW = Date.parse('2026-11-21T06:00:00.000Z');
 const iso = (ms: number) => new Date(ms).toISOString();
@@ -48,4 +49,23 @@ test('an event that cannot be listed may be ours: it is looked for again, and ne
   const deps = { client: () => client, now: () => NOW } as unknown as EffectDeps;
   expect(await deliver(deps, intent, act, true)).toMatchObject({ result: 'failed', retry: true });
   expect(posted).toBe(0);
+  expect(await deliver(deps, { ...intent, attempts: 15 }, act, true), 'but not for ever').toMatchObject({ result: 'done' });
+  expect(posted).toBe(1);
+});
+
+test('a backfill that Airflow refuses while another one is under way waits for that one', async () => {
+  const client = {
+    listBackfills: async () => [],
+    startBackfill: async () => {
+      throw new AirflowError('conflict', '409', { outcome: 'none', operation: 'POST /backfills' });
+    },
+  } as unknown as AirflowClient;
+  const interval = { start: iso(NOW), end: iso(NOW) };
+  const delivery = { how: 'intervals', dagId: 'b', intervals: [interval] } as const;
+  const act = { kind: 'deliver', airflow: 'prod', incidentId: 'inc-1', delivery } as const;
+  const intent: Intent = {
+    ...{ id: 'int-1', act, state: 'sending', op: 'fd-1', attempts: 1, createdAt: iso(NOW), dueAt: iso(NOW), lastError: null },
+  };
+  const deps = { client: () => client, now: () => NOW, policy: POLICY } as unknown as EffectDeps;
+  expect(await deliver(deps, intent, act, false)).toMatchObject({ result: 'not_yet' });
 });

@@ -121,16 +121,23 @@ describe('what passed a DAG by', () => {
   it('is an event that cannot be listed, unless the DAG has a run that can only be its', async () => {
     const hidden = { events: [[]], unreadable: [1] };
     expect((await look(hidden, reader('b'))).told.b).toEqual([1, false, ['c']]);
-    const caused = (change: Partial<RunFacts>) => ({
-      ...hidden,
-      runs: { b: [{ runId: 'x', runType: 'asset_triggered', ...change }] },
-    });
-    expect((await look(caused({ queuedAt: at(7), startDate: null }), reader('b'))).told.b).toEqual([0, false, ['c']]);
-    expect((await look(caused({ startDate: at(7) }), reader('b'))).told.b).toEqual([0, false, ['c']]);
-    expect((await look(caused({ queuedAt: at(-7) }), reader('b'))).told.b).toEqual([1, false, ['c']]);
-    expect((await look(caused({ queuedAt: at(7), runType: 'manual' }), reader('b'))).told.b).toEqual([1, false, ['c']]);
-    const listed = { ...caused({ queuedAt: at(7), runId: 'b_1' }), events: [[event(1, 5, 'b')]] };
-    expect((await look(listed, reader('b'))).told.b).toEqual([1, false, ['c']]);
+    const made = (minutes: number) => `asset_triggered__${at(minutes).replace('Z', '+00:00')}_Ab1`;
+    const caused = (runId: string) => ({ ...hidden, runs: { b: [{ runId, queuedAt: at(7), startDate: null }] } });
+    expect((await look(caused(made(5)), reader('b'))).told.b).toEqual([0, false, ['c']]);
+    // A run of before the hold, that was cleared and queued anew, is another event's.
+    expect((await look(caused(made(-7)), reader('b'))).told.b).toEqual([1, false, ['c']]);
+    expect((await look(caused('manual__2026-11-21T06:05:00+00:00'), reader('b'))).told.b).toEqual([1, false, ['c']]);
+    const known = { ...event(1, 5), createdRuns: [{ dagId: 'b', runId: made(5), startDate: at(6) }] };
+    expect((await look({ ...caused(made(5)), events: [[known]] }, reader('b'))).told.b).toEqual([1, false, ['c']]);
+  });
+
+  it('is not what came in one loop with an event that cannot be listed, and whose run the DAG has', async () => {
+    const runs = { b: [{ runId: 'asset_triggered__2026-11-21T06:05:30+00:00_Ab1' }] };
+    const burst = { events: [[event(2, 5)]], unreadable: [1], runs };
+    expect((await look(burst, reader('b'))).told.b).toEqual([0, false, ['c']]);
+    expect((await look({ ...burst, events: [[event(2, 4)]] }, reader('b'))).told.b).toEqual([1, false, ['c']]);
+    expect((await look({ ...burst, events: [[event(2, 6)]] }, reader('b'))).told.b).toEqual([1, false, ['c']]);
+    expect((await look({ ...burst, unreadable: [0] }, reader('b'))).told.b, 'all is listed').toEqual([1, false, ['c']]);
   });
 
   it('is not told while what can be listed changes: the next look will', async () => {

@@ -60,8 +60,8 @@ export const v2Assets = ({ wire }: V2Setting, lane: ListLane = 'reads'): AssetCa
 
 const isBrokenPage = (error: unknown): boolean => error instanceof AirflowError && error.status === 500;
 
-/** So many that cannot be listed are no single runs any more that have not begun: the server is ill. */
-const mostUnreadable = 20;
+/** A reader that is slow may have as many runs waiting. More of them cost too many requests: the next look is later. */
+const mostUnreadable = 200;
 
 /**
  * One event with a run that has no start date breaks the whole page (seen on 3.3.2; the models of 3.0.6-3.2.2 are the same; apache/airflow#71360). A held

@@ -285,7 +285,7 @@ export class Scheduler {
     const run = this.#world.createRun(dag.id, {
       runType: two ? 'dataset_triggered' : 'asset_triggered',
       by: 'scheduler',
-      runId: `${two ? 'dataset_triggered' : 'asset_triggered'}__${new Date(at).toISOString()}_${number}`,
+      runId: `${two ? 'dataset_triggered' : 'asset_triggered'}__${new Date(at).toISOString().replace('Z', '000+00:00')}_${number}`,
       ...(two ? { logical: this.#freeDate(dag.id, at) } : {}),
     });
     for (const id of dag.queued.values())
