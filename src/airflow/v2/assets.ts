@@ -64,7 +64,7 @@ const isBrokenPage = (error: unknown): boolean => error instanceof AirflowError 
 const mostUnreadable = 200;
 
 /**
- * One event with a run that has no start date breaks the whole page (seen on 3.3.2; the models of 3.0.6-3.2.2 are the same; apache/airflow#71360). A held
+ * One event with a run that has no start date breaks the whole page (seen on 3.0.6, 3.1.8, 3.2.2 and 3.3.2; apache/airflow#71360). A held
  * DAG's run that somebody clears does not begin before its unpause, which waits for this list: so what can be read is, by smaller and smaller pages.
  */
 const aroundBrokenRows = async (page: FetchPage<AssetEventFacts>): Promise<AssetEvents> => {
