@@ -2,12 +2,13 @@
  * Unpauses one DAG that is ours, if nobody has touched it since. Airflow has no compare-and-set: we look before, act, read back, and look once
  * more, so that a person's pause in the gap of one round trip is found and put back.
  */
-import { sameDag } from '../core/draft.ts';
+import { addMs, sameDag } from '../core/draft.ts';
 import type { Outcome, UnpauseFound } from '../core/events.ts';
 import type { AuditRow, Instant } from '../core/facts.ts';
 import type { Ownership } from '../core/hold.ts';
 import type { Intent } from '../core/intent.ts';
 import { isOurs, touchedBy } from './audit.ts';
+import { clockBehind } from './clock.ts';
 import type { EffectDeps } from './deps.ts';
 import { done, failure, isGone } from './outcome.ts';
 
@@ -28,10 +29,13 @@ async function unpause(deps: EffectDeps, intent: Intent, act: Act, settle: boole
   if (!own) return { was: 'uncertain', why: 'nothing is known about who paused it' };
   // Airflow writes the audit row before it acts (2.11.2): an earlier attempt of ours may stand in it although the DAG is still paused.
   const asked = settle || intent.attempts > 1;
+  // By Airflow's clock, on the side of whoever touched it: by ours, ten minutes ahead, a pause of minutes after the order passed for one before it
+  // and was undone (simulator, clock that jumps ahead, seed 382).
+  const ordered = act.forced && asked ? addMs(intent.createdAt, -(await clockBehind(client, deps.now))) : '';
   const before = await look(deps, intent.op, act, own, asked);
   if (!(await client.getDag(act.dagId)).paused) {
     // An earlier attempt of ours has crossed a person's pause and died before it could look: theirs is put back now.
-    const overrun = asked ? before.overrun(act.forced ? intent.createdAt : '') : null;
+    const overrun = asked ? before.overrun(ordered) : null;
     if (overrun !== null) return putBack(deps, intent, act, overrun);
     if (asked && (before.ours || before.unreadable !== null)) return { was: 'unpaused_by_us', cursor: before.newest };
     return { was: 'already_unpaused', who: before.who('') ?? 'somebody' };
@@ -41,7 +45,7 @@ async function unpause(deps: EffectDeps, intent: Intent, act: Act, settle: boole
   if ((!act.forced || asked) && before.unreadable !== null && deps.policy.release.withoutAuditLog === 'ask')
     return { was: 'uncertain', why: before.unreadable };
   // The order to let go whoever touched it is about what was before the order. Airflow may have been away for an hour since.
-  const since = !act.forced ? '' : asked ? intent.createdAt : null;
+  const since = act.forced && !asked ? null : ordered;
   const who = since === null ? null : before.who(since);
   if (who !== null) return { was: 'touched', who };
   await client.setPaused(act.dagId, false, intent.op);

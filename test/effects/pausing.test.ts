@@ -20,6 +20,8 @@ class OneDag {
   paused = false;
   rows: AuditRow[] = [];
   seconds = 0;
+  /** Airflow's clock beside ours, seconds. */
+  behind = 0;
   /** Runs after a PATCH of ours has worked and before its answer. */
   afterPatch: () => void = () => undefined;
   readonly marked: boolean;
@@ -37,6 +39,7 @@ class OneDag {
     const client = {
       account: 'firedamper',
       canBackfill: this.marked,
+      probe: async () => ({ serverTime: later(this.behind) }),
       getDag: async () => ({ dagId: 'd', paused: this.paused }),
       setPaused: async (_: string, paused: boolean, op: string) => {
         this.touch('firedamper', paused, op);
@@ -221,5 +224,13 @@ describe('unpausing', () => {
     away.touch('gerda', true);
     expect(await unpause(away, { createdAt: later(60), attempts: 7 }, true)).toEqual({ was: 'touched', who: 'gerda' });
     expect(away.paused).toBe(true);
+
+    // Ours ten minutes ahead: the order of 11 minutes past was given at one past by Airflow's clock, and she came four minutes after it.
+    const skewed = new OneDag();
+    skewed.touch('firedamper', true, 'fd-1');
+    skewed.behind = -600;
+    skewed.seconds = 300;
+    skewed.touch('gerda', true);
+    expect(await unpause(skewed, { createdAt: later(660), attempts: 7 }, true)).toEqual({ was: 'touched', who: 'gerda' });
   });
 });

@@ -26,9 +26,13 @@ const CASES = [
   ['the year ends', '2026-12-31T23:45:00.000Z', 0, 0],
 ] as const;
 
+/** Found by the long form: a person's pause after an order, undone (382); failures that the watermark jumped over (88). */
+const FOUND: Readonly<Partial<Record<(typeof CASES)[number][0], readonly number[]>>> = { 'jumps ahead ten minutes': [88, 382] };
+
 it.each(CASES)('%s', async (name, start, skewMs, jump) => {
   const broken: string[] = [];
-  for (let seed = 1; seed <= SEEDS; seed++) {
+  const seeds = new Set([...Array.from({ length: SEEDS }, (_, n) => n + 1), ...(FOUND[name] ?? [])]);
+  for (const seed of seeds) {
     const story = new Simulation({
       seed,
       shelf: memoryShelf(),
@@ -42,6 +46,6 @@ it.each(CASES)('%s', async (name, start, skewMs, jump) => {
     const { violations } = await story.run();
     for (const v of violations) broken.push(`seed ${seed}: ${v.law}: ${v.text}`);
   }
-  process.stdout.write(`figure: R10 ${name.replaceAll(' ', '_')} stories=${SEEDS} broken=${broken.length}\n`);
+  process.stdout.write(`figure: R10 ${name.replaceAll(' ', '_')} stories=${seeds.size} broken=${broken.length}\n`);
   expect(broken).toEqual([]);
 });
