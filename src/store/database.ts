@@ -94,14 +94,15 @@ function open(path: string, now: string, releaseLock: () => void): OpenDatabase 
 }
 
 /** The first without the race of "WAL reset" (3.7.0 to 3.51.2), which with two connections could damage the file. */
-const SAFE_SQLITE = [3, 51, 3];
+const SAFE_SQLITE = '3.51.3';
+
+/** As SQLite counts its own versions. */
+const versionNumber = (version: string): number => version.split('.').reduce((number, part) => number * 1000 + Number(part), 0);
 
 /** Ours brings a newer one; a build of better-sqlite3 against the system's library might not (Debian 12: 3.40.1). Throws `unavailable` on an older one. */
 export function refuseRacy(version: string): void {
-  const found = version.split('.').map(Number);
-  const differs = SAFE_SQLITE.findIndex((part, index) => part !== (found[index] ?? 0));
-  if (differs >= 0 && !((found[differs] ?? 0) > (SAFE_SQLITE[differs] ?? 0)))
-    throw unavailable(`SQLite ${version} can damage a database in WAL mode; ${SAFE_SQLITE.join('.')} or later is needed`);
+  if (versionNumber(version) >= versionNumber(SAFE_SQLITE)) return;
+  throw unavailable(`SQLite ${version} can damage a database in WAL mode; ${SAFE_SQLITE} or later is needed`);
 }
 
 /** WAL with FULL: better-sqlite3's build defaults to NORMAL in WAL mode, which lost acknowledged rows in 889 of 1,000 simulated power cuts. */

@@ -1,7 +1,8 @@
 /** After a lost answer, what we did is looked for by Airflow's clock, not by ours. */
 import { expect, test } from 'vitest';
 import { type AirflowClient, AirflowError } from '../../src/airflow/client.ts';
-import type { Intent } from '../../src/core/intent.ts';
+import type { AssetEventFacts } from '../../src/core/facts.ts';
+import type { IntentAct } from '../../src/core/intent.ts';
 import { deliver } from '../../src/effects/deliver.ts';
 import type { EffectDeps } from '../../src/effects/deps.ts';
 import { POLICY } from '../core/scenario.ts';
@@ -9,63 +10,59 @@ import { POLICY } from '../core/scenario.ts';
 const NOW = Date.parse('2026-11-21T06:00:00.000Z');
 const iso = (ms: number) => new Date(ms).toISOString();
 
-test.each([0, -90_000, -600_000, 600_000])(
-  'an event that is there already is not posted again: Airflow’s clock %i ms from ours',
-  async (skew) => {
-    let posted = 0;
-    const ours = { timestamp: iso(NOW + skew), op: 'fd-1' };
-    const client = {
-      probe: async () => ({ serverTime: iso(NOW + skew) }),
-      listAssetEvents: async (_: string, since: string) => ({ events: ours.timestamp >= since ? [ours] : [], unreadable: 0 }),
-      createAssetEvent: async () => {
-        posted++;
-      },
-    } as unknown as AirflowClient;
-    const delivery = { how: 'event', assetKey: '1', uri: 's3://a', dagIds: ['b'] } as const;
-    const act = { kind: 'deliver', airflow: 'prod', incidentId: 'inc-1', delivery } as const;
-    const intent: Intent = {
-      ...{ id: 'int-1', act, state: 'sending', op: 'fd-1', attempts: 9, createdAt: iso(NOW), dueAt: iso(NOW), lastError: null },
-    };
-    const deps = { client: () => client, now: () => NOW } as unknown as EffectDeps;
-    expect(await deliver(deps, intent, act, true)).toMatchObject({ result: 'done' });
-    expect(posted).toBe(0);
-  },
-);
+type Delivered = IntentAct & { readonly kind: 'deliver' };
+const event: Delivered['delivery'] = { how: 'event', assetKey: '1', uri: 's3://a', dagIds: ['b'] };
 
-test('an event that cannot be listed may be ours: it is looked for again, and never posted twice', async () => {
+/** `deliver` on an Airflow whose clock is so far from ours, and how many events it was sent. */
+function site(answers: Partial<AirflowClient>, skew = 0) {
   let posted = 0;
   const client = {
-    probe: async () => ({ serverTime: iso(NOW) }),
-    listAssetEvents: async () => ({ events: [], unreadable: 1 }),
+    probe: async () => ({ serverTime: iso(NOW + skew) }),
     createAssetEvent: async () => {
       posted++;
     },
+    ...answers,
   } as unknown as AirflowClient;
-  const delivery = { how: 'event', assetKey: '1', uri: 's3://a', dagIds: ['b'] } as const;
-  const act = { kind: 'deliver', airflow: 'prod', incidentId: 'inc-1', delivery } as const;
-  const intent: Intent = {
-    ...{ id: 'int-1', act, state: 'sending', op: 'fd-1', attempts: 9, createdAt: iso(NOW), dueAt: iso(NOW), lastError: null },
+  const deps = { client: () => client, now: () => NOW, policy: POLICY } as unknown as EffectDeps;
+  return {
+    posted: () => posted,
+    deliver: (delivery: Delivered['delivery'], attempts: number, settle: boolean) => {
+      const act: Delivered = { kind: 'deliver', airflow: 'prod', incidentId: 'inc-1', delivery };
+      const times = { createdAt: iso(NOW), dueAt: iso(NOW) };
+      return deliver(
+        deps,
+        { ...{ id: 'int-1', act, state: 'sending', op: 'fd-1', attempts, lastError: null }, ...times },
+        act,
+        settle,
+      );
+    },
   };
-  const deps = { client: () => client, now: () => NOW } as unknown as EffectDeps;
-  expect(await deliver(deps, intent, act, true)).toMatchObject({ result: 'failed', retry: true });
-  expect(posted).toBe(0);
-  expect(await deliver(deps, { ...intent, attempts: 15 }, act, true), 'but not for ever').toMatchObject({ result: 'done' });
-  expect(posted).toBe(1);
+}
+
+test.each([0, -90_000, -600_000, 600_000])(
+  'an event that is there already is not posted again: Airflow’s clock %i ms from ours',
+  async (skew) => {
+    const ours = { timestamp: iso(NOW + skew), op: 'fd-1' } as AssetEventFacts;
+    const s = site(
+      { listAssetEvents: async (_, since) => ({ events: ours.timestamp >= since ? [ours] : [], unreadable: 0 }) },
+      skew,
+    );
+    expect(await s.deliver(event, 9, true)).toMatchObject({ result: 'done' });
+    expect(s.posted()).toBe(0);
+  },
+);
+
+test('an event that cannot be listed may be ours: it is looked for again, and posted once more only after long', async () => {
+  const s = site({ listAssetEvents: async () => ({ events: [], unreadable: 1 }) });
+  expect(await s.deliver(event, 9, true)).toMatchObject({ result: 'failed', retry: true });
+  expect(s.posted()).toBe(0);
+  expect(await s.deliver(event, 15, true)).toMatchObject({ result: 'done' });
+  expect(s.posted()).toBe(1);
 });
 
 test('a backfill that Airflow refuses while another one is under way waits for that one', async () => {
-  const client = {
-    listBackfills: async () => [],
-    startBackfill: async () => {
-      throw new AirflowError('conflict', '409', { outcome: 'none', operation: 'POST /backfills' });
-    },
-  } as unknown as AirflowClient;
-  const interval = { start: iso(NOW), end: iso(NOW) };
-  const delivery = { how: 'intervals', dagId: 'b', intervals: [interval] } as const;
-  const act = { kind: 'deliver', airflow: 'prod', incidentId: 'inc-1', delivery } as const;
-  const intent: Intent = {
-    ...{ id: 'int-1', act, state: 'sending', op: 'fd-1', attempts: 1, createdAt: iso(NOW), dueAt: iso(NOW), lastError: null },
-  };
-  const deps = { client: () => client, now: () => NOW, policy: POLICY } as unknown as EffectDeps;
-  expect(await deliver(deps, intent, act, false)).toMatchObject({ result: 'not_yet' });
+  const refused = new AirflowError('conflict', '409', { outcome: 'none', operation: 'POST /backfills' });
+  const s = site({ startBackfill: () => Promise.reject(refused) });
+  const intervals = [{ start: iso(NOW), end: iso(NOW) }];
+  expect(await s.deliver({ how: 'intervals', dagId: 'b', intervals }, 1, false)).toMatchObject({ result: 'not_yet' });
 });

@@ -10,17 +10,21 @@ import { Disk, memoryStore } from '../support/faults/sim/memoryStore.ts';
 const at = (minutes: number): number => Date.parse('2026-11-21T06:00:00.000Z') + minutes * 60_000;
 
 /** Its clock is `ahead` minutes of ours. */
-function site(ahead: number) {
+function site(ahead: number, surveyMinutes = 1) {
   const disk = new Disk();
   const failed: TaskFacts[] = [];
   const heard: string[] = [];
   let now = at(0);
   let up = false;
+  let whilePolled: () => void = () => undefined;
   const away = () => Promise.reject(new AirflowError('unreachable', 'away', { outcome: 'none', operation: 'GET' }));
   const client = {
     id: 'prod',
     probe: async () => (up ? { serverTime: new Date(now + ahead * 60_000).toISOString(), version: '3.3.2' } : away()),
-    listFailedRuns: async () => [],
+    listFailedRuns: async () => {
+      whilePolled();
+      return [];
+    },
     listFailedRunsUpdated: async () => [],
     listFailedTasks: async (since: string) => failed.filter((t) => (t.endDate ?? '') >= since),
     getRun: async () => null,
@@ -36,13 +40,21 @@ function site(ahead: number) {
   const boot = () =>
     createPoller({
       ...{ client, responder, store: memoryStore(disk), world: createWorld([]), now: () => now, onState: () => undefined },
-      ...{ intervalMs: 60_000, surveyIntervalMs: 60_000, lookbackMs: 0 },
+      ...{ intervalMs: 60_000, surveyIntervalMs: surveyMinutes * 60_000, lookbackMs: 0 },
     });
   return {
     heard,
     boot,
     wait: (minutes: number) => {
       now = at(minutes);
+    },
+    /** Ours is set while the next poll goes on; Airflow's is not. */
+    clockIsSet: (minutes: number) => {
+      whilePolled = () => {
+        whilePolled = () => undefined;
+        now += minutes * 60_000;
+        ahead -= minutes;
+      };
     },
     comeUp: () => {
       up = true;
@@ -73,3 +85,19 @@ it.each([0, 10, -10])(
     expect(s.heard).toEqual(['meanwhile', 'later']);
   },
 );
+
+it('a clock that is set ahead while we poll makes the next poll skip nothing', async () => {
+  const s = site(0, 60);
+  s.comeUp();
+  const poller = s.boot();
+  await poller.poll();
+  s.wait(1);
+  s.clockIsSet(10);
+  await poller.poll();
+  s.wait(12);
+  await poller.poll();
+  s.fail('late', 13);
+  s.wait(13);
+  await poller.poll();
+  expect(s.heard).toEqual(['late']);
+});

@@ -25,6 +25,11 @@ _DROPPED = "dropped"
 _LOCK = "lock"
 
 
+def _waits(name: str) -> bool:
+    """An event, and not a file that is being written."""
+    return name.endswith(_SUFFIX) and not name.startswith(".")
+
+
 @dataclass(frozen=True)
 class Waiting:
     name: str
@@ -59,7 +64,7 @@ class Spool:
                 os.unlink(temp)
             raise
         there = os.listdir(self.folder)
-        twins = [other for other in there if other.endswith(end) and not other.startswith(".")]
+        twins = [other for other in there if other.endswith(end) and _waits(other)]
         if len(twins) > 1:
             self._keep_one(twins)
             there = os.listdir(self.folder)
@@ -185,7 +190,7 @@ class Spool:
 
     def _files(self) -> list[str]:
         try:
-            return sorted(name for name in os.listdir(self.folder) if name.endswith(_SUFFIX) and not name.startswith("."))
+            return sorted(filter(_waits, os.listdir(self.folder)))
         except FileNotFoundError:
             return []
 
@@ -212,7 +217,7 @@ class Spool:
 
     def _keep_caps(self, there: list[str]) -> None:
         """Oldest out. Two processes at once may both look; each file is counted by the one that removed it."""
-        files = [name for name in there if name.endswith(_SUFFIX) and not name.startswith(".")]
+        files = list(filter(_waits, there))
         for name in there:
             if name.endswith(".tmp"):
                 self._drop_stale(name)
