@@ -1,9 +1,9 @@
 /** Which events of their assets DAGs missed while they were held. An event during a pause is never queued for the paused DAG (2.10-3.3; 2.9 queues it). */
 import type { AirflowClient, AssetEvents } from '../airflow/client.ts';
-import { OWN_RUN } from '../core/deliveries.ts';
-import { addMs, latest } from '../core/draft.ts';
+import { addMs } from '../core/draft.ts';
 import type { MissedAsset } from '../core/events.ts';
-import type { AssetEventFacts, AssetFacts, Instant, RunFacts } from '../core/facts.ts';
+import type { AssetFacts, Instant, RunFacts } from '../core/facts.ts';
+import { cameWithUnlisted, lastGiven, openFor, runKey, unlistedRuns } from '../core/missed.ts';
 import { cannotBeListed } from './assetEvents.ts';
 import { clockBehind } from './clock.ts';
 import { inTurns } from './inTurns.ts';
@@ -26,9 +26,7 @@ export interface Reader {
 
 /**
  * By DAG. True of DAGs that are paused and of DAGs that run: an event that reaches a DAG is queued for it at once, and leaves the queue together with
- * the run that it causes. So what has no run, is not queued a moment later, and still has no run after that, has not reached it. A run that began
- * after the event has read what it tells of, although Airflow does not list it: of several events within one loop of the scheduler only the first is
- * listed (2.10.5 to 3.3.2, #56050), and what we gave by a run of the DAG's own never is.
+ * the run that it causes. So what has no run, is not queued a moment later, and still has no run after that, has not reached it.
  */
 export async function missedAssets(
   client: AirflowClient,
@@ -61,9 +59,7 @@ export async function missedAssets(
     const known = had.get(dagId);
     if (known === undefined) return 0;
     const unreadable = again.get(a.key)?.unreadable ?? 0;
-    // What came in one loop with an event that cannot be listed has no run in any list, and has been read by that event's.
-    const withOne = (at: Instant) =>
-      unreadable > 0 && known.unlisted.some((made) => at <= made && made <= addMs(at, ONE_LOOP_MS));
+    const withOne = (at: Instant) => unreadable > 0 && cameWithUnlisted(at, known.unlisted);
     const seen = [...openOf(first, a, dagId)].filter(([id, at]) => still.has(id) && at > known.given && !withOne(at)).length;
     return seen + Math.max(0, unreadable - known.unlisted.length);
   };
@@ -95,8 +91,6 @@ interface Passed {
 
 const openOf = (passed: ReadonlyMap<string, Passed>, a: AssetFacts, dagId: string): ReadonlyMap<number, Instant> =>
   passed.get(a.key)?.open.get(dagId) ?? new Map<number, Instant>();
-const runKey = (run: { readonly dagId: string; readonly runId: string }): string => `${run.dagId}\n${run.runId}`;
-
 async function passedBy(
   client: AirflowClient,
   assets: readonly AssetFacts[],
@@ -114,46 +108,5 @@ async function passedBy(
 
 const NOTHING: AssetEvents = { events: [], unreadable: 0 };
 
-/**
- * How much later than the event that is listed another one of the same loop of the scheduler can be: the safe side is a short time, because a clear
- * moves the beginning of a run, and what came hours after its event was not read by the tasks that were not run again.
- */
-const ONE_LOOP_MS = 60_000;
-
-function openFor(events: readonly AssetEventFacts[], dagId: string, since: Instant | undefined): ReadonlyMap<number, Instant> {
-  if (since === undefined) return new Map();
-  const had = events.flatMap((e) =>
-    e.createdRuns
-      .filter((run) => run.dagId === dagId)
-      .map((run) => ({ from: e.timestamp, to: earliest(addMs(e.timestamp, ONE_LOOP_MS), run.startDate ?? LAST) })),
-  );
-  // The event that is listed itself, and what came with it before its run began.
-  const isHad = (e: AssetEventFacts) =>
-    e.createdRuns.some((run) => run.dagId === dagId) || had.some((h) => h.from <= e.timestamp && e.timestamp <= h.to);
-  return new Map(events.filter((e) => e.timestamp >= since && !isHad(e)).map((e) => [e.id, e.timestamp]));
-}
-
-const LAST: Instant = '9999';
-const earliest = (a: Instant, b: Instant): Instant => (a < b ? a : b);
-
 const newestRuns = async (client: AirflowClient, dagId: string): Promise<readonly RunFacts[]> =>
   client.listRuns(dagId, { limit: 25 }).catch((error: unknown) => (isGone(error) ? [] : Promise.reject(error)));
-
-/** When the newest run that we gave the DAG began; '' where there is none. One that ended without having begun was marked so by a person: it read nothing. */
-const lastGiven = (runs: readonly RunFacts[]): Instant =>
-  runs
-    .filter((run) => OWN_RUN.test(run.runId))
-    .map((run) => run.startDate ?? (run.state === 'queued' || run.state === 'running' ? LAST : ''))
-    .reduce(latest, '');
-
-/**
- * When runs were made that an event caused which cannot be listed, by the date in their ids (3.x): they are its, and no other reader's. A run of before
- * that was cleared keeps its id, whatever else it has anew.
- */
-const unlistedRuns = (runs: readonly RunFacts[], since: Instant, listed: ReadonlySet<string>): readonly Instant[] =>
-  runs.flatMap((run) => {
-    const made = /^asset_triggered__(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?)\+00:00/.exec(run.runId)?.[1];
-    if (made === undefined || listed.has(runKey(run))) return [];
-    const at = new Date(`${made}Z`).toISOString();
-    return at >= since ? [at] : [];
-  });
