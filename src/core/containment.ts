@@ -4,7 +4,7 @@
  */
 import { missedUnread } from './deliveries.ts';
 import { addMs, type Draft, dagKey, latest } from './draft.ts';
-import type { PauseFound, Survey } from './events.ts';
+import type { PauseFound, Survey, UnpauseFound } from './events.ts';
 import type { DagFacts, DagRef, LineageGap, RunFacts } from './facts.ts';
 import { anyGlob } from './glob.ts';
 import type { Hold } from './hold.ts';
@@ -181,15 +181,20 @@ function claim(draft: Draft, row: Hold, facts: DagFacts | null, cursor: number |
   }
   if (own.state === 'pause_intended' || own.state === 'resume_intended') return;
   if (facts?.paused) {
-    step(OWNERSHIP_STATE, dagKey(row), own.state, 'foreign');
-    draft.putOwnership({ ...own, state: 'foreign', since: draft.now, foundPaused: true });
+    putForeign(draft, row);
     settleHold(draft, row, 'foreign', reason('already_paused'));
     return;
   }
   intendPause(draft, row, cursor);
 }
 
-export function intendPause(draft: Draft, dag: DagRef, cursor: number | null): void {
+function putForeign(draft: Draft, dag: DagRef): void {
+  const own = draft.ownership(dag);
+  step(OWNERSHIP_STATE, dagKey(dag), own.state, 'foreign');
+  draft.putOwnership({ ...own, state: 'foreign', since: draft.now, foundPaused: true });
+}
+
+function intendPause(draft: Draft, dag: DagRef, cursor: number | null): void {
   const own = draft.ownership(dag);
   step(OWNERSHIP_STATE, dagKey(dag), own.state, 'pause_intended');
   const intent = draft.intend({ kind: 'pause_dag', airflow: dag.airflow, dagId: dag.dagId });
@@ -274,6 +279,25 @@ function letLeave(draft: Draft, dag: DagRef, leaving: readonly Hold[], found: Pa
   const [one] = leaving;
   if (unpaused && one) missedUnread(draft, one);
   if (!unpaused) for (const h of leaving) end(draft, h, why);
+}
+
+/** Another incident may have claimed the DAG while it was being let go: what the unpause found says whose pause it is now. */
+export function claimAfterUnpause(draft: Draft, dag: DagRef, found: UnpauseFound): void {
+  const waiting = draft.holdingOn(dag).filter((h) => h.state === 'intended');
+  const own = draft.ownership(dag);
+  if (waiting.length === 0 || own.state === 'pause_intended' || own.state === 'resume_intended') return;
+  if (own.state === 'ours') {
+    for (const h of waiting) settleHold(draft, h, 'held', reason('already_ours'));
+  } else if (found.was === 'touched' || found.was === 'repaused') {
+    // Paused, and by somebody else. A pause of ours on top would pass for the one to undo, and came after a person's unpause once (simulator, seed 75
+    // with a clock that jumps back).
+    putForeign(draft, dag);
+    for (const h of waiting) settleHold(draft, h, 'foreign', reason('already_paused'));
+  } else {
+    // Taken over in the old story or not: nobody has said anything about the new one yet.
+    intendPause(draft, dag, own.auditCursor);
+  }
+  for (const h of waiting) settleContainment(draft, h.incidentId);
 }
 
 /** A right that is missing now may be granted in a minute. */

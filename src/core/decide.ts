@@ -4,9 +4,10 @@
  * leaves as intents.
  */
 import { observeFiles } from './brokenFiles.ts';
-import { contain, intendPause, paused, pauseRefused, requestSurvey, settleContainment } from './containment.ts';
+import { claimAfterUnpause, contain, paused, pauseRefused, requestSurvey, settleContainment } from './containment.ts';
 import { type Context, type Decision, Draft, msBetween, type State } from './draft.ts';
-import type { DomainEvent, Outcome, OutcomeFacts } from './events.ts';
+import type { DomainEvent, Outcome, OutcomeFacts, UnpauseFound } from './events.ts';
+import type { DagRef } from './facts.ts';
 import type { Intent, IntentAct } from './intent.ts';
 import { hear } from './matching.ts';
 import { observe } from './observation.ts';
@@ -75,7 +76,7 @@ function apply(draft: Draft, intent: Intent, facts: OutcomeFacts): void {
   const a = intent.act;
   if (facts.kind === 'survey' && a.kind === 'survey') contain(draft, a.incidentId, facts.survey);
   else if (facts.kind === 'pause_dag' && a.kind === 'pause_dag') settleAll(draft, paused(draft, a, facts.found));
-  else if (facts.kind === 'unpause_dag' && a.kind === 'unpause_dag') afterUnpause(draft, a, unpaused(draft, a, facts.found));
+  else if (facts.kind === 'unpause_dag' && a.kind === 'unpause_dag') afterUnpause(draft, a, facts.found);
   else if (facts.kind === 'plan_repair' && a.kind === 'plan_repair') planned(draft, a.repairId, facts.plan);
   else if (facts.kind === 'repair_step' && a.kind === 'repair_step') stepSent(draft, a.repairId, a.step, facts.settled);
   else if (facts.kind === 'plan_release' && a.kind === 'plan_release') afterReleasePlan(draft, a.incidentId, facts);
@@ -89,13 +90,10 @@ function afterReleasePlan(draft: Draft, incidentId: string, facts: OutcomeFacts 
   release(draft, incidentId, facts.missed, incident.statusReason);
 }
 
-/** A new incident may have claimed the DAG while it was being released: then it is paused again. */
-function afterUnpause(draft: Draft, dag: { airflow: string; dagId: string }, incidentIds: readonly string[]): void {
-  const waiting = draft.holdingOn(dag).filter((h) => h.state === 'intended');
-  // Taken over in the old story or not: nobody has said anything about the new one yet.
-  const { state, auditCursor } = draft.ownership(dag);
-  if (waiting.length > 0 && (state === 'none' || state === 'ceded')) intendPause(draft, dag, auditCursor);
-  settleAll(draft, incidentIds);
+function afterUnpause(draft: Draft, dag: DagRef, found: UnpauseFound): void {
+  const leaving = unpaused(draft, dag, found);
+  claimAfterUnpause(draft, dag, found);
+  settleAll(draft, leaving);
 }
 
 function settleAll(draft: Draft, incidentIds: readonly string[]): void {
@@ -112,7 +110,7 @@ function refuse(draft: Draft, { id, act: a }: Intent, error: string): void {
     case 'pause_dag':
       return settleAll(draft, pauseRefused(draft, a, error));
     case 'unpause_dag':
-      return settleAll(draft, unpaused(draft, a, { was: 'uncertain', why: error }));
+      return afterUnpause(draft, a, { was: 'uncertain', why: error });
     case 'plan_repair':
       return planFailed(draft, a.repairId, error);
     case 'repair_step':

@@ -140,8 +140,13 @@ export interface Observation {
   readonly runs: readonly RunFacts[];
   /** Runs asked for by id that Airflow does not have. */
   readonly goneRuns: readonly { readonly dagId: string; readonly runId: string }[];
-  /** Pause state of DAGs that we hold or repair, with who touched it last where the audit log says. */
-  readonly paused: readonly { readonly dagId: string; readonly paused: boolean; readonly who: string | null }[];
+  /** Pause state of DAGs that we hold, with who touched it last where the audit log says, and our last request about it when the look began. */
+  readonly paused: readonly {
+    readonly dagId: string;
+    readonly op: string | null;
+    readonly paused: boolean;
+    readonly who: string | null;
+  }[];
   /** Runs of DAGs that were released, newest first. */
   readonly releasedRuns: readonly RunFacts[];
 }

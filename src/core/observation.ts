@@ -17,7 +17,10 @@ import { AIRFLOW } from './timeline.ts';
 import { allWhole, isWhole, verify } from './verification.ts';
 
 export function observe(draft: Draft, airflow: string, seen: Observation): void {
-  const ceding = seen.paused.flatMap((p) => observePause(draft, { airflow, dagId: p.dagId }, p.paused, p.who));
+  // A look takes seconds. One that began before we let a DAG go and held it anew saw our own unpause, not a person's (simulator, seed 256 with a clock
+  // that jumps ahead: the hold was ceded, and the DAG stayed paused for ever).
+  const current = seen.paused.filter((p) => draft.ownership({ airflow, dagId: p.dagId }).op === p.op);
+  const ceding = current.flatMap((p) => observePause(draft, { airflow, dagId: p.dagId }, p.paused, p.who));
   // A release may have waited for just this: somebody was asked about the DAG, and unpaused it in Airflow instead of answering (simulator, seed 6203).
   for (const id of new Set(ceding)) settleRelease(draft, id);
   observeSteps(draft, airflow, seen.runs);

@@ -11,8 +11,8 @@ export interface WatchList {
   /** DAGs whose newest runs matter: released ones that are to run, and those that heal by any later run. */
   readonly released: readonly string[];
   readonly latest: readonly string[];
-  /** DAGs whose pause state matters. */
-  readonly paused: readonly { readonly dagId: string; readonly auditCursor: number | null }[];
+  /** DAGs whose pause state matters. `op`: our last request about it, which the look is to name again. */
+  readonly paused: readonly { readonly dagId: string; readonly op: string | null; readonly auditCursor: number | null }[];
   /** Something is expected to change soon: look more often than the idle poll does. */
   readonly busy: boolean;
 }
@@ -39,7 +39,7 @@ export function watchList(state: State, airflow: string): WatchList {
     .flatMap((i) => i.deliveries.filter((d) => d.airflow === airflow && d.expectRun && d.state === 'sent').map((d) => d.dagId));
   const owned = state.ownerships
     .filter((o) => o.airflow === airflow && (o.state === 'ours' || o.state === 'foreign'))
-    .map((o) => ({ dagId: o.dagId, auditCursor: o.auditCursor }));
+    .map((o) => ({ dagId: o.dagId, op: o.op, auditCursor: o.auditCursor }));
   return {
     runs: [...runs.values()],
     ranges,

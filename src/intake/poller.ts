@@ -324,6 +324,7 @@ async function pauseStates(
   return Promise.all(
     seen.map(async (s) => ({
       dagId: s.dagId,
+      op: s.op,
       paused: s.paused,
       who: s.paused ? null : await lastToucher(client, s.dagId, s.auditCursor),
     })),

@@ -84,6 +84,63 @@ it('claimed for a new incident while a person takes it over from the old one: th
   expect(s.holds(1)).toEqual({ c: 'held' });
 });
 
+/** `c` is being let go by the first incident when the second claims it. */
+function claimedWhileLetGo(): Scenario {
+  const s = new Scenario(['a>c', 'b>c']);
+  s.contained('a');
+  s.person({ name: 'ann', role: 'approver' }, { kind: 'release', incidentId: s.incident(0).id, comment: 'go' });
+  s.releasePlanned();
+  s.fails('b');
+  s.surveyed();
+  return s;
+}
+
+it.each(['touched', 'repaused'] as const)(
+  'claimed for a new incident while somebody paused it themselves (%s): it is their pause, so nothing is sent and nothing of it is undone',
+  (was) => {
+    const s = claimedWhileLetGo();
+    s.answer('unpause_dag', { kind: 'unpause_dag', found: { was, who: 'gerda' } });
+    expect(s.acts()).toEqual([]);
+    expect(s.holds(0)).toEqual({ c: 'ceded' });
+    expect(s.holds(1)).toEqual({ c: 'foreign' });
+    expect(s.incident(1).status).toBe('contained');
+    s.person({ name: 'ann', role: 'approver' }, { kind: 'release', incidentId: s.incident(1).id, comment: 'go' });
+    s.releasePlanned();
+    expect(s.acts()).toEqual([]);
+    expect(s.reasons('hold.released')).toEqual(['release_not_ours']);
+  },
+);
+
+it('claimed for a new incident while nobody can tell who paused it: held by our pause that still stands, and contained', () => {
+  const s = claimedWhileLetGo();
+  s.answer('unpause_dag', { kind: 'unpause_dag', found: { was: 'uncertain', why: 'the audit log is hidden' } });
+  expect(s.acts()).toEqual([]);
+  expect(s.holds(0)).toEqual({ c: 'held' });
+  expect(s.holds(1)).toEqual({ c: 'held' });
+  expect(s.incident(1).status).toBe('contained');
+});
+
+it('claimed for a new incident while Airflow refuses the unpause for good: held by our pause that still stands, and contained', () => {
+  const s = claimedWhileLetGo();
+  s.refused('unpause_dag');
+  expect(s.holds(1)).toEqual({ c: 'held' });
+  expect(s.incident(1).status).toBe('contained');
+});
+
+it('a look that began before a DAG was let go and held anew says nothing about the new pause: it saw our own unpause', () => {
+  const s = new Scenario(['a>c', 'b>c']);
+  s.contained('a');
+  const op = s.opOf('c');
+  s.person({ name: 'ann', role: 'approver' }, { kind: 'release', incidentId: s.incident(0).id, comment: 'go' });
+  s.releasePlanned().unpaused();
+  s.fails('b');
+  s.surveyed().paused();
+  s.sees({ paused: [{ dagId: 'c', op, paused: false, who: null }] });
+  expect(s.holds(1)).toEqual({ c: 'held' });
+  s.sees({ paused: [{ dagId: 'c', paused: false, who: 'gerda' }] });
+  expect(s.holds(1)).toEqual({ c: 'ceded' });
+});
+
 it('a repair that was approved before every hold could be made starts all the same', () => {
   const s = new Scenario(['a>b']);
   s.fails('a');

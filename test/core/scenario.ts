@@ -161,6 +161,8 @@ export const clearStep = (dagId: string, runId: string, n = 1, change: Partial<S
   ...change,
 });
 
+type SeenPause = Omit<Observation['paused'][number], 'op'> & { readonly op?: string | null };
+
 export class Scenario {
   state: State = EMPTY_STATE;
   readonly timeline: TimelineEntry[] = [];
@@ -243,12 +245,15 @@ export class Scenario {
   person(actor: Person, act: PersonAct): Decision {
     return this.when({ type: 'person', actor, act });
   }
-  sees(seen: Partial<Observation>, airflow = 'prod'): Decision {
-    return this.when({
-      type: 'observed',
-      airflow,
-      seen: { runs: [], goneRuns: [], paused: [], releasedRuns: [], ...seen },
-    });
+  /** A look that began just now; one that began earlier names the `op` of then. */
+  sees(look: Partial<Omit<Observation, 'paused'>> & { paused?: readonly SeenPause[] }, airflow = 'prod'): Decision {
+    const paused = (look.paused ?? []).map((p) => ({ op: this.opOf(p.dagId, airflow), ...p }));
+    const seen = { runs: [], goneRuns: [], releasedRuns: [], ...look, paused };
+    return this.when({ type: 'observed', airflow, seen });
+  }
+
+  opOf(dagId: string, airflow = 'prod'): string | null {
+    return this.state.ownerships.find((o) => o.airflow === airflow && o.dagId === dagId)?.op ?? null;
   }
 
   open(kind?: IntentKind): Intent[] {

@@ -124,7 +124,7 @@ export class RealHolds {
     const { service, airflow } = this;
     if (service === null) return;
     const watched = watchList(await service.store.snapshot(), 'prod');
-    const paused = watched.paused.map(({ dagId }) => ({ dagId, paused: airflow.paused.get(dagId) === true, who: null }));
+    const paused = watched.paused.map(({ dagId, op }) => ({ dagId, op, paused: airflow.paused.get(dagId) === true, who: null }));
     const runs = watched.runs.flatMap((r) => airflow.runs.get(`${r.dagId}/${r.runId}`) ?? []);
     const seen = { runs, goneRuns: [], paused, releasedRuns: [] };
     await this.#tell(service.responder.respond({ type: 'observed', airflow: 'prod', seen }));
