@@ -49,10 +49,22 @@ export const lastGiven = (runs: readonly RunFacts[]): Instant =>
  */
 export const unlistedRuns = (runs: readonly RunFacts[], since: Instant, listed: ReadonlySet<string>): readonly Instant[] =>
   runs.flatMap((run) => {
-    const made = /^asset_triggered__(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?)\+00:00/.exec(run.runId)?.[1];
-    if (made === undefined || listed.has(runKey(run))) return [];
-    const at = new Date(`${made}Z`).toISOString();
-    return at >= since ? [at] : [];
+    const made = madeByEvent(run);
+    return made !== null && made >= since && !listed.has(runKey(run)) ? [made] : [];
+  });
+
+/** null: not made by an event, or by one on 2.x. */
+function madeByEvent(run: RunFacts): Instant | null {
+  const made = /^asset_triggered__(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?)\+00:00/.exec(run.runId)?.[1];
+  return made === undefined ? null : new Date(`${made}Z`).toISOString();
+}
+
+/** An event has made a run of it about then or later, and what that reads is of after `then`: whichever event it was, the DAG has all that came before. */
+export const readsAllSince = (runs: readonly RunFacts[], about: Instant, then: Instant): boolean =>
+  runs.some((run) => {
+    const made = madeByEvent(run);
+    const begins = run.startDate ?? (run.state === 'queued' || run.state === 'running' ? LAST : '');
+    return made !== null && made >= about && begins >= then;
   });
 
 /** An event that came in one loop with one that cannot be listed has no run in any list, and has been read by that one's. */

@@ -108,5 +108,5 @@ async function passedBy(
 
 const NOTHING: AssetEvents = { events: [], unreadable: 0 };
 
-const newestRuns = async (client: AirflowClient, dagId: string): Promise<readonly RunFacts[]> =>
+export const newestRuns = async (client: AirflowClient, dagId: string): Promise<readonly RunFacts[]> =>
   client.listRuns(dagId, { limit: 25 }).catch((error: unknown) => (isGone(error) ? [] : Promise.reject(error)));

@@ -1,11 +1,11 @@
 /** After a lost answer, what we did is looked for by Airflow's clock, not by ours. */
 import { expect, test } from 'vitest';
 import { type AirflowClient, AirflowError } from '../../src/airflow/client.ts';
-import type { AssetEventFacts } from '../../src/core/facts.ts';
+import type { AssetEventFacts, RunFacts } from '../../src/core/facts.ts';
 import type { IntentAct } from '../../src/core/intent.ts';
 import { deliver } from '../../src/effects/deliver.ts';
 import type { EffectDeps } from '../../src/effects/deps.ts';
-import { POLICY } from '../core/scenario.ts';
+import { POLICY, run } from '../core/scenario.ts';
 
 const NOW = Date.parse('2026-11-21T06:00:00.000Z');
 const iso = (ms: number) => new Date(ms).toISOString();
@@ -53,11 +53,45 @@ test.each([0, -90_000, -600_000, 600_000])(
 );
 
 test('an event that cannot be listed may be ours: it is looked for again, and posted once more only after long', async () => {
-  const s = site({ listAssetEvents: async () => ({ events: [], unreadable: 1 }) });
+  const s = site({ listAssetEvents: async () => ({ events: [], unreadable: 1 }), listRuns: async () => [] });
   expect(await s.deliver(event, 9, true)).toMatchObject({ result: 'failed', retry: true });
   expect(s.posted()).toBe(0);
   expect(await s.deliver(event, 15, true)).toMatchObject({ result: 'done' });
   expect(s.posted()).toBe(1);
+});
+
+const made = (ms: number) => `asset_triggered__${iso(NOW + ms).replace('Z', '+00:00')}_x`;
+
+test.each<readonly [string, readonly RunFacts[], number]>([
+  ['a run that an event made, not begun', [run('b', made(1_000), { state: 'queued', startDate: null })], 0],
+  ['one that has begun since the order', [run('b', made(1_000), { state: 'running', startDate: iso(NOW + 5_000) })], 0],
+  ['one that had begun before the order', [run('b', made(-1_000), { state: 'running', startDate: iso(NOW - 5_000) })], 1],
+  [
+    'one of long before that was cleared: perhaps in part only',
+    [run('b', made(-99_000), { state: 'queued', startDate: null })],
+    1,
+  ],
+  ['one that ended without having begun', [run('b', made(1_000), { state: 'failed', startDate: null })], 1],
+  ['one that a person started', [run('b', 'manual__1', { state: 'queued', startDate: null })], 1],
+  ['none', [], 1],
+])('an event that cannot be listed needs not be ours where its reader has %s', async (_, runs, posted) => {
+  const s = site({
+    listAssetEvents: async () => ({ events: [], unreadable: 1 }),
+    listRuns: async (dagId) => (dagId === 'b' ? runs : []),
+  });
+  expect(await s.deliver(event, 9, true)).toMatchObject(posted === 0 ? { result: 'done' } : { result: 'failed', retry: true });
+  expect(await s.deliver(event, 15, true)).toMatchObject({ result: 'done' });
+  expect(s.posted()).toBe(posted);
+});
+
+test('of two readers of an event that cannot be listed, both must have a run', async () => {
+  const queued = run('b', made(1_000), { state: 'queued', startDate: null });
+  const s = site({
+    listAssetEvents: async () => ({ events: [], unreadable: 1 }),
+    listRuns: async (dagId) => (dagId === 'b' ? [queued] : []),
+  });
+  expect(await s.deliver({ ...event, dagIds: ['b', 'c'] }, 9, true)).toMatchObject({ result: 'failed' });
+  expect(await s.deliver({ ...event, dagIds: ['b'] }, 9, true)).toMatchObject({ result: 'done' });
 });
 
 test('a backfill that Airflow refuses while another one is under way waits for that one', async () => {

@@ -76,7 +76,9 @@ export function watchFailures(sim: Simulation): void {
 
 function failed(sim: Simulation, run: Run, task: TaskInstance | null): void {
   const { truth, time, chance, site } = sim;
-  truth.failures.push({ dagId: run.dagId, runId: run.runId, taskId: task?.taskId ?? null, at: time.now });
+  const { dagId, runId, start } = run;
+  const calm = sim.quiet || sim.airflow.weather.faults <= 0.02;
+  truth.failures.push({ dagId, runId, start, taskId: task?.taskId ?? null, at: time.now, calm, until: null });
   truth.failedDags.add(run.dagId);
   if (chance.hit(site.callbackLoss)) return;
   const iso = (ms: number | null) => (ms === null ? null : new Date(ms).toISOString());
@@ -154,13 +156,33 @@ export function touch(sim: Simulation, how: 'switch' | 'command' | 'bulk', targe
   for (const dagId of hit) truth.touch({ seq: airflow.nextSeq(), at: time.now, dagId, paused, who: 'gerda' });
 }
 
+function clear(sim: Simulation, run: Run): void {
+  sim.truth.clearedWhole.add(`${run.dagId} ${run.runId}`);
+  sim.time.as('airflow', () => sim.airflow.person('gerda').clear(run.dagId, run.runId));
+}
+
 export function clearInAirflow(sim: Simulation): void {
-  const { airflow, chance, time } = sim;
+  const { airflow, chance } = sim;
   const broken = airflow.world.allRuns().filter((r) => r.state === 'failed' && r.start !== null);
   if (broken.length === 0) return;
   const run = chance.pick(broken);
   sim.note(`gerda clears ${run.dagId} ${run.runId}`);
-  time.as('airflow', () => airflow.person('gerda').clear(run.dagId, run.runId));
+  clear(sim, run);
+}
+
+/** What was whole is run again, and this time it fails: the same run, a new attempt. */
+export function clearWhole(sim: Simulation): void {
+  const { airflow, chance } = sim;
+  const whole = airflow.world.allRuns().filter((r) => r.state === 'success' && r.start !== null);
+  // Mostly what had failed before: the others are like any first failure.
+  const again = whole.filter((r) => sim.truth.failures.some((f) => f.dagId === r.dagId && f.runId === r.runId));
+  if (whole.length === 0) return;
+  const run = chance.pick(again.length > 0 && chance.hit(0.8) ? again : whole);
+  const taskId = chance.pick(Object.keys(airflow.world.dag(run.dagId).spec.tasks));
+  sim.note(`gerda clears ${run.dagId} ${run.runId}, which was whole, and ${taskId} breaks`);
+  airflow.world.outcomes.set(`${run.dagId}/${taskId}`, 'failed');
+  clear(sim, run);
+  sim.later(chance.int(20, 900) * SECOND, 'airflow', () => mend(sim, run.dagId, taskId));
 }
 
 // --- people at Firedamper
@@ -232,9 +254,14 @@ export function personDoes(sim: Simulation, who: Somebody, act: PersonAct, done:
   sim.note(
     `${who.name}: ${act.kind} ${'incidentId' in act ? act.incidentId : 'repairId' in act ? act.repairId : 'holdId' in act ? act.holdId : ''}`,
   );
+  if (act.kind === 'release' || act.kind === 'dismiss')
+    truth.orders.push({ at: sim.time.now, incidentId: act.incidentId, holdId: null });
   if (act.kind === 'release_hold') {
     const hold = truth.holds.get(act.holdId);
-    if (hold) Object.assign(truth.switchOf(hold.dagId), { forcedSeq: airflow.nextSeq(), forcedAt: sim.time.now });
+    if (hold) {
+      Object.assign(truth.switchOf(hold.dagId), { forcedSeq: airflow.nextSeq(), forcedAt: sim.time.now });
+      truth.orders.push({ at: sim.time.now, incidentId: hold.incidentId, holdId: hold.id });
+    }
   }
   service.responder.act(who, act).then(done, (error: unknown) => {
     if (error instanceof FiredamperError && error.kind !== 'internal') return sim.note(`refused: ${error.message.slice(0, 80)}`);

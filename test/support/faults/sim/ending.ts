@@ -2,6 +2,7 @@
 import type { Incident } from '../../../../src/core/incident.ts';
 import { isOver } from '../../../../src/core/lifecycle.ts';
 import type { SimAirflow } from './airflow.ts';
+import { judgeAnswered } from './answered.ts';
 import type { Courtroom } from './laws.ts';
 import { coveredByOrder, type Truth } from './truth.ts';
 
@@ -10,6 +11,7 @@ export function judgeEnd(c: Courtroom, stored: ReadonlySet<string>): void {
   nothingStuck(c);
   switchesRight(c);
   missedOnce(c);
+  judgeAnswered(c);
 }
 
 /** Law: every failure is found with all callbacks lost; what was acknowledged is never lost. */
@@ -95,7 +97,18 @@ function missedOnce({ truth, airflow }: Courtroom): void {
       if (given.length + own.length > 1 + releases(truth, dagId))
         truth.break('what was missed is delivered once', to, `${dagId} was given ${given.length} events and ${own.length} runs`);
       const touched = s.touches.some((t) => t.at >= held.from && t.paused);
-      if (missed.length > 0 && after.length === 0 && !touched && !explained(truth, dagId) && until === Number.POSITIVE_INFINITY)
+      // A person had the whole of an older run begin again, after all that was missed (seed 746).
+      const reran = world
+        .runsOf(dagId)
+        .some((r) => truth.clearedWhole.has(`${dagId} ${r.runId}`) && missed.every((e) => r.start !== null && e.at < r.start));
+      if (
+        missed.length > 0 &&
+        after.length === 0 &&
+        !touched &&
+        !reran &&
+        !explained(truth, dagId) &&
+        until === Number.POSITIVE_INFINITY
+      )
         truth.break(
           'what was missed is made good',
           to,

@@ -139,6 +139,51 @@ export const CONTROLS: readonly Control[] = [
     change: (site) => ({ ...site, callbackLoss: 1 }),
   },
   {
+    name: 'only the first attempt of a run is heard',
+    sabotage: {
+      responder: (r) => {
+        const first = new Map<string, string | null>();
+        return {
+          ...r,
+          respond: async (event) => {
+            if (event.type !== 'signal') return r.respond(event);
+            const { dagId, runId, runStart } = event.signal;
+            const key = `${dagId} ${runId}`;
+            first.set(key, first.get(key) ?? runStart);
+            return r.respond(first.get(key) === runStart ? event : { type: 'tick' });
+          },
+        };
+      },
+    },
+    laws: ['what failed stands in an incident'],
+  },
+  {
+    name: 'nobody is downstream',
+    sabotage: withClient((c) => ({ getLineage: async () => ({ ...(await c.getLineage()), edges: [] }) })),
+    laws: ['what reads it is held, or spared with a reason'],
+    change: (site) => ({ ...site, edges: [] }),
+  },
+  {
+    name: 'an incident that is opened again looks for nobody to hold',
+    sabotage: {
+      responder: (r, store) => ({
+        ...r,
+        respond: async (event) => {
+          if (event.type !== 'outcome') return r.respond(event);
+          const { incidents, intents } = await store.snapshot();
+          const act = intents.find((i) => i.id === event.intentId)?.act;
+          const again = incidents.some(
+            (i) => act?.kind === 'survey' && i.id === act.incidentId && i.timestamps.reopenedAt !== null,
+          );
+          return r.respond(
+            again ? { ...event, outcome: { result: 'failed', error: 'it looks for nobody', retry: false } } : event,
+          );
+        },
+      }),
+    },
+    laws: ['what reads it is held, or spared with a reason'],
+  },
+  {
     name: 'a release unpauses nothing',
     sabotage: withClient((c) => ({
       setPaused: async (id, paused, op) => (paused ? c.setPaused(id, paused, op) : c.getDag(id)),

@@ -8,6 +8,7 @@ import type { IntentAct } from '../../../../src/core/intent.ts';
 import { isOver } from '../../../../src/core/lifecycle.ts';
 import * as actors from './actors.ts';
 import { SimAirflow } from './airflow.ts';
+import { watchStanding } from './answered.ts';
 import { Chance } from './chance.ts';
 import { judgeEnd } from './ending.ts';
 import { type Courtroom, judgeBooks, judgeRequest } from './laws.ts';
@@ -39,7 +40,12 @@ export interface SimulationOptions {
   readonly trace?: (line: string) => void;
   readonly start?: number;
   readonly change?: (site: Site) => Site;
+  /** How often people clear a run that is whole, and it fails again. */
+  readonly reruns?: number;
 }
+
+/** Every other story of R7: those that a test names by seed stay what they were. */
+export const rerunsOf = (seed: number): number => (seed % 2 === 0 ? 4 : 0);
 
 export interface StoryResult {
   readonly seed: number;
@@ -133,6 +139,7 @@ export class Simulation {
       sabotage: this.#options.sabotage ?? {},
     });
     this.note('boot');
+    this.truth.troubles.push(this.time.now);
   }
 
   /** The attempt begins with the claim: what people do after it may cross it on the way. */
@@ -156,7 +163,7 @@ export class Simulation {
   }
 
   #decided(d: Decision): void {
-    this.truth.fold(d);
+    this.truth.fold(d, this.time.now);
     for (const t of d.timeline) this.note(`${t.incidentId} ${t.event} ${t.subject} ${t.reason.code}`);
     judgeBooks(this.courtroom, d, this.time.now);
   }
@@ -169,6 +176,7 @@ export class Simulation {
   async #crash(): Promise<void> {
     if (this.service === null || this.quiet) return;
     this.note('crash');
+    this.truth.troubles.push(this.time.now);
     this.truth.figures.crashes++;
     this.time.kill();
     this.service = null;
@@ -239,6 +247,7 @@ export class Simulation {
   #clockwork(): void {
     const tick = () => {
       this.airflow.tick();
+      watchStanding(this.truth, this.airflow);
       this.later(10 * SECOND, 'airflow', tick);
     };
     this.later(SECOND, 'airflow', tick);
@@ -266,6 +275,7 @@ export class Simulation {
       [chance.pick([0, 0, 1]), () => this.#outage()],
       [this.site.hidesAudit ? 2 : 0, () => this.#hideAudit()],
       [chance.pick([0, 0, 0, 1]), () => this.#moveClock()],
+      [this.#options.reruns ?? 0, () => actors.clearWhole(this)],
     ];
     for (const [times, run] of events) for (let i = 0; i < times; i++) this.later(chance.int(from, to), 'people', run);
     this.later(chance.int(0, 10) * MINUTE, 'people', () => {
@@ -277,10 +287,12 @@ export class Simulation {
     const { airflow } = this;
     const before = airflow.weather;
     this.note('airflow down');
+    this.truth.troubles.push(this.time.now);
     airflow.weather = { ...before, down: true };
     this.later(this.chance.int(1, 10) * MINUTE, 'people', () => {
       airflow.weather = { ...airflow.weather, down: false };
       this.note('airflow back');
+      this.truth.troubles.push(this.time.now);
     });
   }
 

@@ -6,6 +6,7 @@ import type { Decision } from '../../../../src/core/draft.ts';
 import type { Hold, Ownership } from '../../../../src/core/hold.ts';
 import type { Incident } from '../../../../src/core/incident.ts';
 import type { Intent } from '../../../../src/core/intent.ts';
+import { isOver } from '../../../../src/core/lifecycle.ts';
 import type { Repair, Step } from '../../../../src/core/plan.ts';
 import type { HeardSignal } from '../../../../src/core/signal.ts';
 
@@ -26,6 +27,20 @@ export interface Failure {
   readonly runId: string;
   readonly taskId: string | null;
   readonly at: number;
+  /** When the attempt had started. */
+  readonly start: number | null;
+  /** It failed in weather that loses hardly anything. */
+  readonly calm: boolean;
+  /** When it stood no more: cleared, or given another state. */
+  until: number | null;
+}
+
+/** An order by name that ends a hold, or all of an incident. */
+export interface Order {
+  readonly at: number;
+  /** Of the incident, or of this one hold of it. */
+  readonly incidentId: string;
+  readonly holdId: string | null;
 }
 
 /** A yes as the person gave it: to what they had before their eyes. */
@@ -82,6 +97,14 @@ export class Truth {
   readonly acknowledged = new Set<string>();
   readonly notices: string[] = [];
   readonly eventOps = new Map<string, number>();
+  readonly orders: Order[] = [];
+  /** Runs of which people cleared every task, by `dag run`. */
+  readonly clearedWhole = new Set<string>();
+  /** When the service was killed or started, and when Airflow went and came. */
+  readonly troubles: number[] = [];
+  /** When each incident was last seen open, and when each hold ended. */
+  readonly lastOpen = new Map<string, number>();
+  readonly endedAt = new Map<string, number>();
   // The mirror of what is committed.
   readonly incidents = new Map<string, Incident>();
   readonly holds = new Map<string, Hold>();
@@ -99,6 +122,9 @@ export class Truth {
     crashes: 0,
     touches: 0,
     approvals: 0,
+    /** Failures of which the end asked whether they were answered, and readers of theirs. */
+    answered: 0,
+    readers: 0,
   };
 
   switchOf(dagId: string): SwitchTruth {
@@ -140,9 +166,14 @@ export class Truth {
     return last === undefined ? null : last.paused ? 'paused' : 'unpaused';
   }
 
-  fold(d: Decision): void {
-    for (const i of d.incidents) this.incidents.set(i.id, i);
+  fold(d: Decision, at: number): void {
+    for (const i of d.incidents) {
+      // Until this very decision, also where it is the one that ended it.
+      if (!isOver(i.status) || !isOver(this.incidents.get(i.id)?.status ?? 'resolved')) this.lastOpen.set(i.id, at);
+      this.incidents.set(i.id, i);
+    }
     for (const h of d.holds) {
+      if (h.releasedAt !== null && !this.endedAt.has(h.id)) this.endedAt.set(h.id, at);
       this.holds.set(h.id, h);
     }
     for (const o of d.ownerships) this.ownerships.set(o.dagId, o);
