@@ -11,7 +11,7 @@ import { failureReason, isGraver, openIncident, reopen, tellNote } from './openi
 import { type Reason, reason, sentence } from './reason.ts';
 import type { Signal } from './signal.ts';
 import { AIRFLOW } from './timeline.ts';
-import { isWhole } from './verification.ts';
+import { isWhole, sendBack } from './verification.ts';
 
 export function hear(draft: Draft, signal: Signal): void {
   const verdict = judge(draft, signal);
@@ -179,6 +179,7 @@ function join(draft: Draft, incident: Incident, signal: Signal, role: IncidentRu
       AIRFLOW,
     );
     if (role === 'cause' && changed.type !== 'platform') requestSurvey(draft, changed.id);
+    sendBack(draft, changed.id, code);
   }
   return draft.incident(incident.id);
 }

@@ -10,18 +10,16 @@ import type { DagRef, RunFacts } from './facts.ts';
 import type { Hold } from './hold.ts';
 import type { Delivery, Incident } from './incident.ts';
 import type { DeliveryOrder, Intent, IntentAct } from './intent.ts';
-import { isActiveRepair, isOver, isUnderWay } from './lifecycle.ts';
+import { isOver, isUnderWay } from './lifecycle.ts';
 import { letGo } from './ownership.ts';
 import { type Reason, reason } from './reason.ts';
-import { setRepair, setStatus, stamp } from './status.ts';
+import { endRepairs, setStatus, stamp } from './status.ts';
 import { AIRFLOW } from './timeline.ts';
 
 const OPEN_HOLD: ReadonlySet<Hold['state']> = new Set(['intended', 'held', 'foreign', 'release_intended']);
 
 export function startRelease(draft: Draft, incidentId: string, why: Reason): void {
-  for (const r of draft.repairs().filter((x) => x.incidentId === incidentId && isActiveRepair(x.state))) {
-    setRepair(draft, r, r.state === 'planning' || r.state === 'approved' ? 'cancelled' : 'lapsed', why);
-  }
+  endRepairs(draft, incidentId, why);
   const incident = draft.patchIncident(incidentId, { releasing: true, surveyPending: false, statusReason: why });
   if (incident.status === 'open' || incident.status === 'contained' || incident.status === 'repairing')
     setStatus(draft, incidentId, 'verifying', why);

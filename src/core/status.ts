@@ -27,6 +27,12 @@ export function stamp(
 export const activeRepair = (draft: Draft, incidentId: string): Repair | undefined =>
   draft.repairs().find((r) => r.incidentId === incidentId && isActiveRepair(r.state));
 
+/** What is whole, or is let go, needs no repair any more. */
+export function endRepairs(draft: Draft, incidentId: string, why: Reason): void {
+  for (const r of draft.repairs().filter((x) => x.incidentId === incidentId && isActiveRepair(x.state)))
+    setRepair(draft, r, r.state === 'proposed' ? 'lapsed' : 'cancelled', why);
+}
+
 /** Runs that a repair of ours has cleared or started: they move with its steps. */
 export function rerunByUs(draft: Draft, incidentId: string): ReadonlySet<string> {
   const repairs = draft.repairs().filter((r) => r.incidentId === incidentId && r.state === 'running');

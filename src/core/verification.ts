@@ -5,7 +5,7 @@ import type { Person } from './events.ts';
 import type { Incident, IncidentRun } from './incident.ts';
 import { type Reason, reason } from './reason.ts';
 import { startRelease } from './release.ts';
-import { setStatus, stamp } from './status.ts';
+import { endRepairs, setStatus, stamp } from './status.ts';
 import type { Actor } from './timeline.ts';
 
 export const isWhole = (r: IncidentRun): boolean => r.state === 'healed' || r.state === 'succeeded' || r.state === 'gone';
@@ -22,6 +22,8 @@ export function verify(draft: Draft, incidentId: string, why: Reason): void {
     draft.notice(incidentId, 'attention', incident.dagId);
     return;
   }
+  // An approved one would have started beside a person's verification (simulator, seed 2854).
+  endRepairs(draft, incidentId, why);
   setStatus(draft, incidentId, 'verifying', why);
   if (draft.policy.verify.requirePerson && why.code !== 'run_succeeded_anyway') {
     setStatus(draft, incidentId, 'verifying', reason('waiting_for_person'));
@@ -29,6 +31,14 @@ export function verify(draft: Draft, incidentId: string, why: Reason): void {
     return;
   }
   verified(draft, incidentId, why);
+}
+
+/** It failed once more while a person's word was waited for: that would be given about something else. */
+export function sendBack(draft: Draft, incidentId: string, why: Reason): void {
+  const incident = draft.incident(incidentId);
+  if (incident.status !== 'verifying' || incident.releasing || allWhole(incident)) return;
+  setStatus(draft, incidentId, incident.surveyPending ? 'open' : 'contained', why);
+  draft.notice(incidentId, 'attention', incident.dagId);
 }
 
 function verified(draft: Draft, incidentId: string, why: Reason, actor?: Actor): void {

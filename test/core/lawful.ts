@@ -5,6 +5,7 @@ import type { Decision } from '../../src/core/draft.ts';
 import { isActiveRepair } from '../../src/core/lifecycle.ts';
 import { NOTIFY_EVENTS } from '../../src/core/policy.ts';
 import { REASONS, type Reason } from '../../src/core/reason.ts';
+import { allWhole } from '../../src/core/verification.ts';
 
 /** A reason is one of the closed list, and every blank of its sentence is filled: people never read a "?". */
 function whole(what: string, r: Reason): string[] {
@@ -31,6 +32,7 @@ function ofRows(d: Decision): string[] {
       ...whole(`${i.id} ${i.status}`, i.statusReason),
       ...i.spared.flatMap((s) => whole(`${i.id} spares ${s.dagId}`, s.reason)),
       ...i.deliveries.flatMap((x) => whole(`${i.id} delivers to ${x.dagId}`, x.reason)),
+      ...same(`${i.id} is verified with failed runs`, i.status !== 'verifying' || i.releasing || allWhole(i), true),
       ...same(`${i.id} has no rule or no title`, i.rule !== '' && i.title !== '', true),
     ]),
     ...d.holds.flatMap((h) => [

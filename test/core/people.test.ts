@@ -399,6 +399,60 @@ describe('a person’s word that the data is right', () => {
     expect(s.refusal(() => s.person(rita, word))).toMatchObject({ kind: 'conflict' });
   });
 
+  test.each([
+    ['verify', { requirePerson: true }, 'automatic'],
+    ['release', { requirePerson: false }, 'confirm'],
+  ] as const)(
+    '(%s) is for what it was asked about: the cause fails once more, and the incident is open again',
+    (kind, verify, mode) => {
+      const s = contained({ verify, release: { mode } });
+      s.sees({ runs: [well] });
+      s.fails('a', 'r2');
+      expect(s.incident()).toMatchObject({ status: 'open', statusReason: { code: 'failure_final' } });
+      expect(s.notices().filter((n) => n === 'attention a')).toHaveLength(2);
+      s.surveyed();
+      expect(s.incident().status).toBe('contained');
+      expect(s.refusal(() => s.person(rita, { kind: 'verify', incidentId: 'inc-1', comment: 'counts match' }))).toMatchObject({
+        kind: 'conflict',
+      });
+      expect(s.holds()).toEqual({ b: 'held' });
+      s.sees({ runs: [run('a', 'r2', { state: 'success', startDate: '2026-11-21T06:10:00.000Z' })] });
+      expect(s.incident()).toMatchObject({ status: 'verifying', releasing: false });
+      s.person(ann, { kind, incidentId: 'inc-1', comment: 'counts match' });
+      expect(s.incident().releasing).toBe(true);
+    },
+  );
+
+  test('is not enough while what read it has failed', () => {
+    const s = contained({ verify: { requirePerson: true } });
+    s.sees({ runs: [well] });
+    s.fails('b', 'r1', { runStart: '2026-11-21T06:05:00.000Z' });
+    expect(s.incident()).toMatchObject({ status: 'contained', statusReason: { code: 'fallout' } });
+    s.sees({ runs: [run('b', 'r1', { state: 'success', startDate: '2026-11-21T06:10:00.000Z' })] });
+    expect(s.incident().status).toBe('verifying');
+  });
+
+  test.each(['planning', 'proposed', 'approved'] as const)(
+    'is waited for alone: a repair that is %s ends, because all is whole',
+    (state) => {
+      const s = contained({ verify: { requirePerson: true } });
+      s.person(rita, { kind: 'fixed', incidentId: 'inc-1', comment: null });
+      if (state !== 'planning') s.planned({ steps: [clearStep('a', 'r1')] });
+      if (state === 'approved')
+        s.person(ann, { kind: 'approve', repairId: 'rep-1', digest: s.repair().digest ?? '', comment: null });
+      expect(s.repair().state).toBe(state);
+      s.sees({ runs: [well] });
+      expect(s.repair()).toMatchObject({
+        state: state === 'proposed' ? 'lapsed' : 'cancelled',
+        stateReason: { code: 'healed_outside' },
+      });
+      expect(s.incident().status).toBe('verifying');
+      if (state !== 'proposed') s.planned({ steps: [clearStep('a', 'r1')] });
+      expect(s.incident().status).toBe('verifying');
+      expect(s.acts()).toEqual([]);
+    },
+  );
+
   test('is not asked for where the run had succeeded all the same', () => {
     const s = contained({ verify: { requirePerson: true } });
     s.sees({ runs: [run('a', 'r1', { state: 'success' })] });

@@ -3,6 +3,7 @@ import { digestOf } from '../../../../src/core/approval.ts';
 import type { Decision } from '../../../../src/core/draft.ts';
 import { isActiveRepair } from '../../../../src/core/lifecycle.ts';
 import type { Step } from '../../../../src/core/plan.ts';
+import { allWhole } from '../../../../src/core/verification.ts';
 import type { Effect } from '../../fakeAirflow/types.ts';
 import { OUR_ACCOUNT, type Processed, type SimAirflow } from './airflow.ts';
 import { behind, type Site } from './site.ts';
@@ -188,6 +189,9 @@ export function judgeBooks({ truth, site }: Courtroom, d: Decision, at: number):
   for (const i of d.incidents) {
     const active = [...truth.repairs.values()].filter((r) => r.incidentId === i.id && isActiveRepair(r.state));
     if (active.length > 1) truth.break('the books agree', at, `${i.id} has ${active.length} repairs at once`);
+    if (i.status === 'verifying' && !i.releasing && !allWhole(i))
+      truth.break('the books agree', at, `${i.id} is being verified with failed runs`);
+    if (i.status === 'verifying' && active.length > 0) truth.break('the books agree', at, `${i.id} is being verified and repaired`);
   }
   for (const r of d.repairs) {
     if (r.state !== 'running' && r.state !== 'approved') continue;
