@@ -191,7 +191,8 @@ export function judgeBooks({ truth, site }: Courtroom, d: Decision, at: number):
     if (active.length > 1) truth.break('the books agree', at, `${i.id} has ${active.length} repairs at once`);
     if (i.status === 'verifying' && !i.releasing && !allWhole(i))
       truth.break('the books agree', at, `${i.id} is being verified with failed runs`);
-    if (i.status === 'verifying' && active.length > 0) truth.break('the books agree', at, `${i.id} is being verified and repaired`);
+    if (i.status === 'verifying' && active.length > 0)
+      truth.break('the books agree', at, `${i.id} is being verified and repaired`);
   }
   for (const r of d.repairs) {
     if (r.state !== 'running' && r.state !== 'approved') continue;
