@@ -4,7 +4,7 @@
  */
 import { parseArgs } from 'node:util';
 import { memoryShelf, sqliteShelf } from '../test/support/faults/sim/shelves.ts';
-import { rerunsOf, Simulation, type StoryResult } from '../test/support/faults/sim/simulation.ts';
+import { castOf, Simulation, type StoryResult } from '../test/support/faults/sim/simulation.ts';
 
 const { values } = parseArgs({
   options: {
@@ -20,7 +20,7 @@ const { values } = parseArgs({
 const story = (seed: number): Promise<StoryResult> =>
   new Simulation({
     seed,
-    reruns: rerunsOf(seed),
+    ...castOf(seed),
     shelf: values.store === 'sqlite' ? sqliteShelf() : memoryShelf(),
     ...(values.trace ? { trace: (line: string) => process.stdout.write(`${line}\n`) } : {}),
     ...(values.minutes === undefined ? {} : { minutes: Number(values.minutes) }),

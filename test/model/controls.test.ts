@@ -2,14 +2,14 @@
 import { expect, it } from 'vitest';
 import { CONTROLS } from '../support/faults/sim/sabotages.ts';
 import { memoryShelf } from '../support/faults/sim/shelves.ts';
-import { rerunsOf, Simulation } from '../support/faults/sim/simulation.ts';
+import { castOf, Simulation } from '../support/faults/sim/simulation.ts';
 
 const MOST_SEEDS = 500;
 
 it.each(CONTROLS)('fails as it must: $name', async ({ name, sabotage, laws, change }) => {
   let caught: string | null = null;
   for (let seed = 1; seed <= MOST_SEEDS && caught === null; seed++) {
-    const options = { seed, reruns: rerunsOf(seed), shelf: memoryShelf(), sabotage, ...(change ? { change } : {}) };
+    const options = { seed, ...castOf(seed), shelf: memoryShelf(), sabotage, ...(change ? { change } : {}) };
     const { violations } = await new Simulation(options).run();
     const found = violations.find((v) => laws.includes(v.law));
     if (found) caught = `seed ${seed}: ${found.law}`;

@@ -4,13 +4,13 @@
  */
 import { expect, it } from 'vitest';
 import { memoryShelf, sqliteShelf } from '../support/faults/sim/shelves.ts';
-import { rerunsOf, Simulation, type StoryResult } from '../support/faults/sim/simulation.ts';
+import { castOf, Simulation, type StoryResult } from '../support/faults/sim/simulation.ts';
 
 const LONG = process.env.FIREDAMPER_LONG === '1';
 const SEEDS = LONG ? 10_000 : 500;
 
 const story = (seed: number, sqlite = false): Promise<StoryResult> =>
-  new Simulation({ seed, reruns: rerunsOf(seed), shelf: sqlite ? sqliteShelf() : memoryShelf() }).run();
+  new Simulation({ seed, ...castOf(seed), shelf: sqlite ? sqliteShelf() : memoryShelf() }).run();
 
 it(`${SEEDS} stories break no law`, async () => {
   const sums = new Map<string, number>();

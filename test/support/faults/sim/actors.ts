@@ -108,6 +108,24 @@ function failed(sim: Simulation, run: Run, task: TaskInstance | null): void {
   }
 }
 
+/** Code says of a run, which goes on or has succeeded, that its data is bad. */
+export function reportBadData(sim: Simulation): void {
+  const { chance, airflow, time } = sim;
+  const runs = airflow.world.allRuns().filter((r) => r.start !== null && r.state !== 'failed');
+  if (runs.length === 0) return;
+  const run = chance.pick(runs);
+  const task = chance.pick([null, ...Object.keys(airflow.world.dag(run.dagId).spec.tasks)]);
+  sim.note(`report on ${run.dagId} ${run.runId} ${task}`);
+  sim.truth.failedDags.add(run.dagId);
+  const iso = (ms: number | null) => (ms === null ? null : new Date(ms).toISOString());
+  const id = `report/${run.dagId}/${run.runId}/${Math.round(time.now)}`;
+  sim.callback(id, {
+    ...{ version: 1, source: 'report', kind: 'report', occurred_at: iso(time.now), dag_id: run.dagId, run_id: run.runId },
+    ...{ run_type: run.runType, logical_date: iso(run.logical), run_start_date: iso(run.start), note: 'the totals are wrong' },
+    ...(task === null ? {} : { task_id: task, map_index: -1, try_number: 1, state: 'running' }),
+  });
+}
+
 // --- people at Airflow
 
 export function touchAirflow(sim: Simulation): void {
@@ -214,6 +232,17 @@ export function actOnPage(sim: Simulation): void {
   act?.();
 }
 
+/** A person has seen that something is wrong: of a run, or nobody knows of which. */
+export function declareOnPage(sim: Simulation): void {
+  const { chance, airflow } = sim;
+  const dagId = chance.pick([...airflow.world.dags.keys()]);
+  const runs = airflow.world.runsOf(dagId).filter((r) => r.start !== null);
+  const runId = runs.length > 0 && chance.hit(0.7) ? chance.pick(runs).runId : null;
+  sim.truth.failedDags.add(dagId);
+  const said = { title: 'the totals are wrong', severity: null, incidentType: null, comment: 'seen in the report' };
+  personDoes(sim, chance.pick([rita, ann]), { kind: 'declare', airflow: 'prod', dagId, runId, ...said });
+}
+
 /** What they saw is what they say yes to: the plan may be another one by the time they click. */
 function answerPlan(sim: Simulation, seen: Repair, kind: 'approve' | 'reject' | 'cancel'): void {
   const { chance } = sim;
@@ -248,12 +277,16 @@ export function approve(sim: Simulation, who: Somebody, seen: Repair, digest: st
   });
 }
 
+function subjectOf(act: PersonAct): string {
+  if ('incidentId' in act) return act.incidentId;
+  if ('repairId' in act) return act.repairId;
+  return 'holdId' in act ? act.holdId : 'dagId' in act ? `${act.dagId} ${act.runId}` : '';
+}
+
 export function personDoes(sim: Simulation, who: Somebody, act: PersonAct, done: () => void = () => undefined): void {
   const { service, truth, airflow } = sim;
   if (service === null) return;
-  sim.note(
-    `${who.name}: ${act.kind} ${'incidentId' in act ? act.incidentId : 'repairId' in act ? act.repairId : 'holdId' in act ? act.holdId : ''}`,
-  );
+  sim.note(`${who.name}: ${act.kind} ${subjectOf(act)}`);
   if (act.kind === 'release' || act.kind === 'dismiss')
     truth.orders.push({ at: sim.time.now, incidentId: act.incidentId, holdId: null });
   if (act.kind === 'release_hold') {

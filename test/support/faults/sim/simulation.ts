@@ -42,10 +42,15 @@ export interface SimulationOptions {
   readonly change?: (site: Site) => Site;
   /** How often people clear a run that is whole, and it fails again. */
   readonly reruns?: number;
+  /** How often code or a person says that the data of a run is bad. */
+  readonly reports?: number;
 }
 
-/** Every other story of R7: those that a test names by seed stay what they were. */
-export const rerunsOf = (seed: number): number => (seed % 2 === 0 ? 4 : 0);
+/** Who else takes part in a story of R7. Not in all: the stories that a test names by seed stay what they were. */
+export const castOf = (seed: number): { readonly reruns: number; readonly reports: number } => ({
+  reruns: seed % 2 === 0 ? 4 : 0,
+  reports: seed % 3 === 0 ? 2 : 0,
+});
 
 export interface StoryResult {
   readonly seed: number;
@@ -276,6 +281,8 @@ export class Simulation {
       [this.site.hidesAudit ? 2 : 0, () => this.#hideAudit()],
       [chance.pick([0, 0, 0, 1]), () => this.#moveClock()],
       [this.#options.reruns ?? 0, () => actors.clearWhole(this)],
+      [this.#options.reports ?? 0, () => actors.reportBadData(this)],
+      [this.#options.reports ?? 0, () => actors.declareOnPage(this)],
     ];
     for (const [times, run] of events) for (let i = 0; i < times; i++) this.later(chance.int(from, to), 'people', run);
     this.later(chance.int(0, 10) * MINUTE, 'people', () => {
