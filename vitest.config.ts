@@ -6,6 +6,7 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     // Faults, model and soak take minutes and tools of the system: `vitest.faults.config.ts`.
     exclude: ['test/live/**', 'test/faults/**', 'test/model/**', 'test/soak/**'],
+    globalSetup: ['test/support/ownTmp.ts'],
     testTimeout: 30_000,
     // With --coverage (`npm run test:fast` has it): no branch of the rules of hold, approval and verification is without a test.
     coverage: {

@@ -25,6 +25,7 @@ export default defineConfig({
         name,
         include: [`${folder}/**/*.test.ts`],
         exclude: name === 'faults' ? named.map((one) => `${one}/**`) : [],
+        globalSetup: ['test/support/ownTmp.ts'],
         // A machine that does something else as well makes everything later, and nothing wrong.
         testTimeout: (LONG ? 90 : 12) * MINUTE,
         hookTimeout: MINUTE,

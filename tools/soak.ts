@@ -29,6 +29,8 @@ const late = done.samples.slice(Math.floor(done.samples.length / 3));
 const handles = late.map((s) => s.handles);
 const limits = {
   heap_mb_per_100k_runs: [slope(done.samples, 'heapMb'), 1],
+  native_mb_per_100k_runs: [slope(done.samples, 'nativeMb'), 1],
+  rss_mb_per_100k_runs: [slope(done.samples, 'rssMb'), 1],
   wal_max_mb: [Math.max(...done.samples.map((s) => s.walMb)), 64],
   handles_range: [Math.max(...handles) - Math.min(...handles), 12],
   still_open: [done.stillOpen, 0],
@@ -43,7 +45,7 @@ const facts = {
   failures: done.failures,
   incidents: done.incidents,
   pauses: done.effects.pause ?? 0,
-  rss_mb_per_100k_runs: slope(done.samples, 'rssMb').toFixed(2),
+  rss_max_mb: Math.max(...done.samples.map((s) => s.rssMb)).toFixed(0),
   ...Object.fromEntries(Object.entries(limits).map(([name, [value]]) => [name, Number(value.toFixed(2))])),
 };
 console.log(

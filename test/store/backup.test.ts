@@ -185,6 +185,20 @@ describe('a file that is not what ran here last is noticed, however it came', ()
     expect((await reopen())?.at, 'a second start changes nothing about it').toBe(LATER);
   });
 
+  test('a backup that was copied over what a kill -9 had left: the log beside it is of the old file, and must not be read into the backup', async () => {
+    backupDatabase(file(), file('b.db'), NOW);
+    await store.inbox.accept(callback('w2'));
+    const killed = mkdtempSync(join(tmpdir(), 'fd-killed-'));
+    cpSync(dir, killed, { recursive: true });
+    cpSync(join(killed, 'b.db'), join(killed, 'fd.db'));
+    const started = await openStore(join(killed, 'fd.db'));
+    expect((await started.restored())?.because).toBe('it is a backup made at 2026-11-21T12:00:00.000Z');
+    expect((await started.inbox.pending(9)).map((r) => r.webhookId)).toEqual(['w1']);
+    await started.close();
+    expect(statSync(join(killed, 'fd.db-wal.of-another-file')).size, 'what it held is not thrown away').toBeGreaterThan(0);
+    rmSync(killed, { recursive: true });
+  });
+
   test('a raw copy of an earlier start', async () => {
     await store.close();
     cpSync(file(), file('raw.db'));

@@ -18,6 +18,8 @@ export interface Start {
 export interface Held {
   readonly heapMb: number;
   readonly rssMb: number;
+  /** Resident, and not V8's heap: SQLite's pages, buffers, the program itself. */
+  readonly nativeMb: number;
   readonly walMb: number;
   readonly handles: number;
 }
@@ -39,9 +41,10 @@ const MB = 1024 * 1024;
 process.on('message', async (asked) => {
   if (asked === 'held') {
     globalThis.gc?.();
-    const { heapUsed, rss } = process.memoryUsage();
+    const { heapUsed, heapTotal, rss } = process.memoryUsage();
+    const memory = { heapMb: heapUsed / MB, rssMb: rss / MB, nativeMb: (rss - heapTotal) / MB };
     const handles = readdirSync('/proc/self/fd').length;
-    process.send?.({ heapMb: heapUsed / MB, rssMb: rss / MB, walMb: walBytes(config.database) / MB, handles } satisfies Held);
+    process.send?.({ ...memory, walMb: walBytes(config.database) / MB, handles } satisfies Held);
   } else {
     await app.close();
     process.send?.({ errors });
