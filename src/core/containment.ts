@@ -4,11 +4,12 @@
  */
 import { missedUnread } from './deliveries.ts';
 import { addMs, type Draft, dagKey, latest } from './draft.ts';
-import type { PauseFound, Survey, UnpauseFound } from './events.ts';
+import type { PauseFound, Survey, SwitchFacts, UnpauseFound } from './events.ts';
 import type { DagFacts, DagRef, LineageGap, RunFacts } from './facts.ts';
 import { anyGlob } from './glob.ts';
 import type { Hold } from './hold.ts';
 import type { Incident, Spared } from './incident.ts';
+import type { IntentAct } from './intent.ts';
 import { HOLD_STATE, isOver, OWNERSHIP_STATE, step } from './lifecycle.ts';
 import { affectedTasks, blocksRepair, describePath, type Reached, walk } from './lineage.ts';
 import { end, leavingOf, observePause, releaseNow, takenOver } from './ownership.ts';
@@ -20,16 +21,25 @@ import { isWhole, verify } from './verification.ts';
 /** Asks for the facts that containment needs. One survey at a time: a failure heard meanwhile is in the next one. */
 export function requestSurvey(draft: Draft, incidentId: string): void {
   draft.patchIncident(incidentId, { surveyPending: true });
-  const planned = draft
-    .intents()
-    .some((i) => i.state === 'planned' && i.act.kind === 'survey' && i.act.incidentId === incidentId);
+  const planned = draft.intents().some((i) => i.state === 'planned' && isSurveyOf(i.act, incidentId) && !i.act.elsewhere);
   if (!planned) draft.intend({ kind: 'survey', airflow: draft.incident(incidentId).airflow, incidentId });
 }
+
+/** Another Airflow did not answer. */
+const SILENT_AGAIN_MS = 30_000;
+
+function askElsewhere(draft: Draft, { airflow, id }: Incident): void {
+  if (draft.pending((a) => isSurveyOf(a, id) && a.elsewhere === true)) return;
+  draft.intend({ kind: 'survey', airflow, incidentId: id, elsewhere: true }, SILENT_AGAIN_MS);
+}
+
+const isSurveyOf = (a: IntentAct, incidentId: string): a is IntentAct & { kind: 'survey' } =>
+  a.kind === 'survey' && a.incidentId === incidentId;
 
 export function contain(draft: Draft, incidentId: string, survey: Survey): void {
   const incident = draft.findIncident(incidentId);
   if (!incident || isOver(incident.status) || incident.releasing) return;
-  const again = draft.pending((a) => a.kind === 'survey' && a.incidentId === incidentId);
+  const again = draft.pending((a) => isSurveyOf(a, incidentId) && !a.elsewhere);
   draft.patchIncident(incidentId, { surveyPending: again, runs: withSurveyed(incident, survey) });
   const proof = survey.run?.state === 'success' ? endedWell(draft, incidentId, survey.run) : null;
   const { runs } = draft.incident(incidentId);
@@ -45,7 +55,7 @@ export function contain(draft: Draft, incidentId: string, survey: Survey): void 
   const spared = [...unaffected.map((d) => spare(d, reason('not_affected')))];
   const wanted: Reached[] = [];
   for (const dag of reached) {
-    const why = sparedBecause(draft, incident, dag, factsOf(draft, survey, incident, dag));
+    const why = sparedBecause(draft, incident, dag, factsOf(draft, survey, dag));
     if (why) spared.push(spare(dag, why));
     else wanted.push(dag);
   }
@@ -53,14 +63,17 @@ export function contain(draft: Draft, incidentId: string, survey: Survey): void 
   spared.push(...over);
   if (draft.policy.hold.pauseFailingDag) {
     const itself: Reached = { airflow: incident.airflow, dagId: incident.dagId, depth: 0, edges: [] };
-    const why = sparedBecause(draft, incident, itself, factsOf(draft, survey, incident, itself));
+    const why = sparedBecause(draft, incident, itself, factsOf(draft, survey, itself));
     if (why) spared.push(spare(itself, why));
     else within.unshift(itself);
   }
-  for (const dag of within) hold(draft, incident, dag, factsOf(draft, survey, incident, dag), survey.auditCursor);
+  const unsure = within.filter((dag) => !hold(draft, incident, dag, survey.switches));
+  const silent = unsure.filter((dag) => switchOf(survey.switches, dag) === null);
+  if (unsure.length > silent.length) requestSurvey(draft, incidentId);
   tellSpared(draft, incident, spared);
-  tellGaps(draft, incident, survey);
+  tellGaps(draft, incident, survey.switches, silent);
   settleContainment(draft, incidentId);
+  if (silent.length > 0) askElsewhere(draft, incident);
 }
 
 /**
@@ -99,9 +112,25 @@ function withSurveyed(incident: Incident, survey: Survey): Incident['runs'] {
   });
 }
 
-function factsOf(draft: Draft, survey: Survey, incident: Incident, dag: DagRef): DagFacts | null {
-  const fresh = dag.airflow === incident.airflow ? survey.dags.find((d) => d.dagId === dag.dagId) : undefined;
-  return fresh ?? draft.context.world.dag(dag.airflow, dag.dagId);
+function factsOf(draft: Draft, survey: Survey, dag: DagRef): DagFacts | null {
+  return switchOf(survey.switches, dag)?.facts ?? draft.context.world.dag(dag.airflow, dag.dagId);
+}
+
+/** One DAG as its own Airflow showed it: null where that did not answer. */
+function switchOf(switches: readonly SwitchFacts[], dag: DagRef): Switch | null {
+  const seen = switches.find((s) => s.airflow === dag.airflow);
+  if (!seen) return null;
+  return {
+    facts: seen.dags.find((d) => d.dagId === dag.dagId) ?? null,
+    op: seen.ops[dag.dagId] ?? null,
+    auditCursor: seen.auditCursor,
+  };
+}
+
+interface Switch {
+  readonly facts: DagFacts | null;
+  readonly op: string | null;
+  readonly auditCursor: number | null;
 }
 
 const spare = (dag: Reached, why: Reason): Spared => ({
@@ -139,12 +168,15 @@ function applyCaps(draft: Draft, incident: Incident, wanted: readonly Reached[])
   return { within: sorted.slice(0, cap), over: sorted.slice(cap).map((d) => spare(d, reason('over_cap', { cap: String(cap) }))) };
 }
 
-function hold(draft: Draft, incident: Incident, dag: Reached, facts: DagFacts | null, cursor: number | null): void {
+/** False where it cannot be said yet whose pause it is that the DAG has, or would have: then nothing is done. */
+function hold(draft: Draft, incident: Incident, dag: Reached, switches: readonly SwitchFacts[]): boolean {
   // Once per episode: what a person took over or let go is not claimed again for the same cause.
   const episode = incident.timestamps.reopenedAt ?? incident.timestamps.openedAt;
   // A hold that is being let go belongs to the episode before: what failed again must be held again.
   const claimed = (h: Hold) => (h.releasedAt === null && h.state !== 'release_intended') || h.since >= episode;
-  if (draft.holdsOf(incident.id).some((h) => dagKey(h) === dagKey(dag) && claimed(h))) return;
+  if (draft.holdsOf(incident.id).some((h) => dagKey(h) === dagKey(dag) && claimed(h))) return true;
+  const seen = switchOf(switches, dag);
+  if (seen === null || movedMeanwhile(draft, dag, seen)) return false;
   const path = describePath(dag.edges);
   const shadow = incident.mode === 'shadow';
   const row: Hold = {
@@ -153,7 +185,7 @@ function hold(draft: Draft, incident: Incident, dag: Reached, facts: DagFacts | 
     airflow: dag.airflow,
     dagId: dag.dagId,
     state: 'intended',
-    foundPaused: facts?.paused ?? null,
+    foundPaused: seen.facts?.paused ?? null,
     reason: shadow ? reason('shadow_mode') : reason('downstream', { path: path.join(', ') || dag.dagId }),
     path,
     link: dag.edges.at(-1)?.kind ?? 'config',
@@ -166,14 +198,23 @@ function hold(draft: Draft, incident: Incident, dag: Reached, facts: DagFacts | 
   };
   draft.putHold(row);
   draft.tell(incident.id, 'hold.intended', dag.dagId, row.reason);
-  if (!shadow) claim(draft, row, facts, cursor);
+  if (!shadow) claim(draft, row, seen);
+  return true;
+}
+
+/** Paused when it was looked at, and we have let it go since: that pause was ours, and is no more. */
+function movedMeanwhile(draft: Draft, dag: DagRef, seen: Switch): boolean {
+  const { state, op } = draft.ownership(dag);
+  // Nothing is kept of a DAG that is nobody's.
+  const now = state === 'none' ? null : op;
+  return seen.facts?.paused === true && (state === 'none' || state === 'ceded') && now !== seen.op;
 }
 
 /** One more hold on a DAG: the first one pauses it, the others count. */
-function claim(draft: Draft, row: Hold, facts: DagFacts | null, cursor: number | null): void {
-  // Somebody has unpaused what others had paused, and no poll has seen it yet: the holds that counted on that pause end with it, or they would
-  // keep ours from ever being lifted.
-  if (draft.ownership(row).state === 'foreign' && facts?.paused === false) observePause(draft, row, false, null);
+function claim(draft: Draft, row: Hold, { facts, op, auditCursor }: Switch): void {
+  // Somebody has unpaused what we or others had paused, and no poll has seen it yet: the holds that counted on that pause end with it, or they would
+  // keep ours from ever being lifted; and the new one must not count on it. What our own pause has changed since the look says nothing.
+  if (facts?.paused === false && draft.ownership(row).op === op) observePause(draft, row, false, null);
   const own = draft.ownership(row);
   if (own.state === 'ours') {
     settleHold(draft, row, 'held', reason('already_ours'));
@@ -185,7 +226,7 @@ function claim(draft: Draft, row: Hold, facts: DagFacts | null, cursor: number |
     settleHold(draft, row, 'foreign', reason('already_paused'));
     return;
   }
-  intendPause(draft, row, cursor);
+  intendPause(draft, row, auditCursor);
 }
 
 function putForeign(draft: Draft, dag: DagRef): void {
@@ -364,10 +405,13 @@ function tellSpared(draft: Draft, incident: Incident, spared: readonly Spared[])
 }
 
 /** A source of facts that is missing makes the blast radius smaller than the truth may be: people must see that. */
-function tellGaps(draft: Draft, incident: Incident, survey: Survey): void {
+function tellGaps(draft: Draft, incident: Incident, switches: readonly SwitchFacts[], silent: readonly DagRef[]): void {
   const known = new Set(incident.gaps.map((g) => g.source));
-  const audit: LineageGap[] = survey.auditGap ? [{ source: 'audit_log', why: survey.auditGap }] : [];
-  const gaps = [...draft.context.world.gaps(incident.airflow), ...audit];
+  const audit = switches.flatMap(({ auditGap }): LineageGap[] => (auditGap ? [{ source: 'audit_log', why: auditGap }] : []));
+  const names = silent.map((d) => `${d.dagId} of ${d.airflow}`).join(', ');
+  const other: LineageGap[] =
+    silent.length > 0 ? [{ source: 'other_airflow', why: `it does not answer, so these are not held yet: ${names}` }] : [];
+  const gaps = [...draft.context.world.gaps(incident.airflow), ...audit.slice(0, 1), ...other];
   for (const gap of gaps) {
     if (!known.has(gap.source))
       draft.tell(incident.id, 'source.gap', gap.source, reason('lineage_gap', { source: gap.source, why: gap.why }));

@@ -69,11 +69,20 @@ export interface Survey {
   /** Failed and upstream_failed tasks of the run as REST shows them now; may lag behind the callback. */
   readonly tasks: readonly TaskFacts[];
   readonly run: RunFacts | null;
-  /** State of every DAG that may be held. */
+  /** State of every DAG that may be held, by Airflow. One that did not answer is not there. */
+  readonly switches: readonly SwitchFacts[];
+}
+
+/** What one Airflow showed of the DAGs that may be held. */
+export interface SwitchFacts {
+  readonly airflow: string;
   readonly dags: readonly DagFacts[];
+  /** A row of this Airflow's own log: what came before it was there when we looked. */
   readonly auditCursor: number | null;
   /** Why the audit log cannot be read; null when it can. */
   readonly auditGap: string | null;
+  /** By DAG of which we knew something when the look began: `settledOp` of it. */
+  readonly ops: Readonly<Record<string, string | null>>;
 }
 
 export type PauseFound =
@@ -91,7 +100,7 @@ export type PauseFound =
 export type UnpauseFound =
   /** `cursor`: newest audit-log id behind which nobody has touched it; what is claimed next begins there. */
   | { readonly was: 'unpaused_by_us'; readonly cursor?: number | null }
-  | { readonly was: 'already_unpaused'; readonly who: string }
+  | { readonly was: 'already_unpaused'; readonly who: string; readonly cursor?: number | null }
   | { readonly was: 'touched'; readonly who: string }
   /** Somebody paused it in the gap between our reading and our PATCH: we paused it again. */
   | { readonly was: 'repaused'; readonly who: string }

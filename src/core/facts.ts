@@ -130,7 +130,8 @@ export type LineageSource =
   | 'extra_links'
   | 'dag_dependencies_page'
   | 'config'
-  | 'audit_log';
+  | 'audit_log'
+  | 'other_airflow';
 
 /** `to` consumes what `from` makes. */
 export interface LineageEdge {

@@ -7,7 +7,13 @@ import type { NotifyEvent } from './policy.ts';
  * the exhaustive switch in the worker does not compile until that file exists.
  */
 export type IntentAct =
-  | { readonly kind: 'survey'; readonly airflow: string; readonly incidentId: string }
+  | {
+      readonly kind: 'survey';
+      readonly airflow: string;
+      readonly incidentId: string;
+      /** Once more, for DAGs of another Airflow that did not answer: nothing else waits for it. */
+      readonly elsewhere?: true;
+    }
   | { readonly kind: 'pause_dag'; readonly airflow: string; readonly dagId: string }
   | { readonly kind: 'unpause_dag'; readonly airflow: string; readonly dagId: string; readonly forced: boolean }
   | { readonly kind: 'plan_repair'; readonly airflow: string; readonly repairId: string }

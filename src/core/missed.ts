@@ -59,9 +59,9 @@ function madeByEvent(run: RunFacts): Instant | null {
   return made === undefined ? null : new Date(`${made}Z`).toISOString();
 }
 
-/** An event has made a run of it about then or later, and what that reads is of after `then`: whichever event it was, the DAG has all that came before. */
-export const readsAllSince = (runs: readonly RunFacts[], about: Instant, then: Instant): boolean =>
-  runs.some((run) => {
+/** A run that an event has made about then or later, and that began after `then`: whichever event it was, with it the DAG has all that came before. */
+export const readsAllSince = (runs: readonly RunFacts[], about: Instant, then: Instant): RunFacts | undefined =>
+  runs.find((run) => {
     const made = madeByEvent(run);
     const begins = run.startDate ?? (run.state === 'queued' || run.state === 'running' ? LAST : '');
     return made !== null && made >= about && begins >= then;

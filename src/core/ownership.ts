@@ -5,10 +5,14 @@
 import { type Draft, dagKey } from './draft.ts';
 import type { UnpauseFound } from './events.ts';
 import type { DagRef } from './facts.ts';
-import type { Hold } from './hold.ts';
+import type { Hold, Ownership } from './hold.ts';
 import { HOLD_STATE, OWNERSHIP_STATE, step } from './lifecycle.ts';
 import { type Reason, reason } from './reason.ts';
 import { AIRFLOW } from './timeline.ts';
+
+/** Our last request about a DAG, for a look that begins now; '' while one is under way, because the look may see what is before it and what is after it. */
+export const settledOp = (own: Ownership): string | null =>
+  own.state === 'pause_intended' || own.state === 'resume_intended' ? '' : own.op;
 
 /** Asks for the unpause of a DAG that is ours and that nothing holds any more. `forced`: a person said so, the audit check is skipped. */
 export function releaseNow(draft: Draft, dag: DagRef, forced = false): void {
@@ -61,9 +65,7 @@ export function unpaused(draft: Draft, dag: DagRef, found: UnpauseFound): string
   switch (found.was) {
     case 'unpaused_by_us': {
       // 2.x has no marks: behind the old cursor our own unpause would pass for somebody else's.
-      const cursor = found.cursor ?? null;
-      const seen = cursor === null ? {} : { auditCursor: cursor, ops: [] };
-      draft.putOwnership({ ...own, ...seen, state: 'none', since: null });
+      draft.putOwnership({ ...own, ...behind(found.cursor), state: 'none', since: null });
       for (const h of leaving) end(draft, h, reason('released'));
       break;
     }
@@ -72,7 +74,8 @@ export function unpaused(draft: Draft, dag: DagRef, found: UnpauseFound): string
       for (const h of leaving) end(draft, h, reason('dag_gone'));
       break;
     case 'already_unpaused':
-      draft.putOwnership({ ...own, state: 'ceded' });
+      // What people did with this pause is over with it: behind the old cursor their unpause would pass for one of the next.
+      draft.putOwnership({ ...own, ...behind(found.cursor), state: 'ceded' });
       for (const h of leaving) cede(draft, h, reason('person_unpaused', { who: found.who }));
       break;
     case 'touched':
@@ -90,6 +93,10 @@ export function unpaused(draft: Draft, dag: DagRef, found: UnpauseFound): string
   }
   return leaving.map((h) => h.incidentId);
 }
+
+/** From here on in the audit log; as before where it could not be read. */
+const behind = (cursor: number | null | undefined): Partial<Ownership> =>
+  cursor === null || cursor === undefined ? {} : { auditCursor: cursor, ops: [] };
 
 /** A person unpaused it while our pause was still on its way to be read back. */
 export function takenOver(draft: Draft, dag: DagRef, who: string): void {

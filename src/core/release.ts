@@ -122,6 +122,8 @@ function heldAgain(draft: Draft, d: Delivery, incidentId: string, holding: reado
   if (!next) return d;
   if (next.incidentId === incidentId) return d.look === undefined && d.looked !== true ? d : lookLater(d);
   const own = draft.ownership(d);
+  // Whether it is lifted at all is not known yet: then theirs is nobody's, or this one's still.
+  if (own.state === 'resume_intended') return d;
   const neverLifted = own.state === 'ours' && own.since !== null && own.since <= (d.missedSince ?? d.since);
   if (!neverLifted) {
     const { deliveries } = draft.incident(next.incidentId);

@@ -4,10 +4,12 @@
  */
 import { conflict, invalid } from '../errors.ts';
 import { requireRole } from './approval.ts';
+import { settleContainment, settleHold } from './containment.ts';
 import { settled } from './deliveries.ts';
 import { type Draft, dagKey } from './draft.ts';
 import type { Person, PersonAct } from './events.ts';
 import type { DagRef, Instant } from './facts.ts';
+import type { Ownership } from './hold.ts';
 import type { Incident } from './incident.ts';
 import { CHANGES_OUTSIDE, type Intent } from './intent.ts';
 import { isActiveRepair, isOver, isUnderWay } from './lifecycle.ts';
@@ -59,11 +61,20 @@ export function takeBack(draft: Draft, paused: readonly DagRef[]): void {
   for (const intent of draft.intents().filter((i) => isUnderWay(i.state))) takeBackIntent(draft, intent);
   for (const h of draft.holds().filter((x) => x.state === 'release_intended')) draft.putHold({ ...h, state: 'held' });
   for (const own of draft.ownerships()) {
-    if (own.state === 'resume_intended') draft.putOwnership({ ...own, state: 'ours', uncertain: true });
+    if (own.state === 'resume_intended') stillOurs(draft, own);
     else if (own.state === 'ours') draft.putOwnership({ ...own, uncertain: true });
   }
   for (const i of draft.incidents()) dropDeliveries(draft, i);
   draft.putRestored({ ...restored, fileSaid });
+}
+
+/** Let go of when the file was copied: what had claimed it for another incident meanwhile waits for no unpause any more. */
+function stillOurs(draft: Draft, own: Ownership): void {
+  draft.putOwnership({ ...own, state: 'ours', uncertain: true });
+  for (const h of draft.holdingOn(own).filter((x) => x.state === 'intended')) {
+    settleHold(draft, h, 'held', reason('already_ours'));
+    settleContainment(draft, h.incidentId);
+  }
 }
 
 /**

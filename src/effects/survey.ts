@@ -1,9 +1,10 @@
 /** Reads the facts for containment: the shape of the failing DAG, what failed in its runs, the state of whoever may be held, the audit cursor. */
 import type { AirflowClient } from '../airflow/client.ts';
-import type { Outcome, Survey } from '../core/events.ts';
-import type { DagFacts, TaskFacts } from '../core/facts.ts';
+import type { Outcome, Survey, SwitchFacts } from '../core/events.ts';
+import type { DagFacts, DagRef, TaskFacts } from '../core/facts.ts';
 import type { Incident } from '../core/incident.ts';
 import { walk } from '../core/lineage.ts';
+import { settledOp } from '../core/ownership.ts';
 import type { EffectDeps } from './deps.ts';
 import { done, failure, isGone } from './outcome.ts';
 
@@ -25,38 +26,56 @@ export async function survey(deps: EffectDeps, act: { airflow: string; incidentI
 async function read(deps: EffectDeps, incident: Incident): Promise<Survey> {
   const client = deps.client(incident.airflow);
   const last = incident.runs.filter((r) => r.role === 'cause').at(-1);
-  // Before the pause states: whoever pauses a DAG after we saw it running must stand behind the cursor, or their pause would pass for ours.
-  const cursor = await client.auditCursor();
-  const [taskGraph, run, tasks, dags] = await Promise.all([
+  const reached = walk(deps.world.edges(), incident, null).reached;
+  const own = [...reached, ...(deps.policy.hold.pauseFailingDag ? [incident] : [])].filter((d) => d.airflow === incident.airflow);
+  const elsewhere = Map.groupBy(
+    reached.filter((d) => d.airflow !== incident.airflow),
+    (d) => d.airflow,
+  );
+  const [taskGraph, run, tasks, mine, others] = await Promise.all([
     client.getTaskGraph(incident.dagId).catch(() => null),
     last ? client.getRun(last.dagId, last.runId) : null,
     last
       ? client.listTasks(last.dagId, last.runId).catch((e: unknown) => (isGone(e) ? [] : Promise.reject(e)))
       : ([] as TaskFacts[]),
-    statesOf(deps, client, incident),
+    switches(deps, incident.airflow, own),
+    Promise.all([...elsewhere].map(([airflow, dags]) => soon(switches(deps, airflow, dags)))),
   ]);
+  return { taskGraph, run, tasks, switches: [mine, ...others.flatMap((s) => s ?? [])] };
+}
+
+/** An Airflow that is away must not keep the holds of the one that failed waiting: its own are made as soon as it answers. */
+const OTHERS_WITHIN_MS = 5_000;
+
+/** null: it failed, or has not answered by then. */
+const soon = <T>(reading: Promise<T>): Promise<T | null> =>
+  new Promise((resolve) => {
+    const late = setTimeout(() => resolve(null), OTHERS_WITHIN_MS);
+    void reading.then(resolve, () => resolve(null)).finally(() => clearTimeout(late));
+  });
+
+async function switches(deps: EffectDeps, airflow: string, wanted: readonly DagRef[]): Promise<SwitchFacts> {
+  const client = deps.client(airflow);
+  const owned = (await deps.snapshot()).ownerships.filter((o) => o.airflow === airflow);
+  // Before the pause states: whoever pauses a DAG after we saw it running must stand behind the cursor, or their pause would pass for ours. And of the
+  // log of the DAG's own Airflow: behind another one's number its rows may never come.
+  const cursor = await client.auditCursor();
   return {
-    taskGraph,
-    run,
-    tasks,
-    dags,
+    airflow,
+    dags: await statesOf(deps, client, wanted),
     auditCursor: cursor.readable ? cursor.id : null,
     auditGap: cursor.readable ? null : cursor.why,
+    ops: Object.fromEntries(owned.map((o) => [o.dagId, settledOp(o)])),
   };
 }
 
 /** From the list when that costs fewer calls than asking one by one. */
-async function statesOf(deps: EffectDeps, client: AirflowClient, incident: Incident): Promise<readonly DagFacts[]> {
-  const { reached } = walk(deps.world.edges(), incident, null);
-  const wanted = [
-    ...reached.filter((d) => d.airflow === incident.airflow).map((d) => d.dagId),
-    ...(deps.policy.hold.pauseFailingDag ? [incident.dagId] : []),
-  ];
+async function statesOf(deps: EffectDeps, client: AirflowClient, wanted: readonly DagRef[]): Promise<readonly DagFacts[]> {
   if (wanted.length === 0) return [];
-  const pages = Math.max(1, Math.ceil(deps.world.dagCount(incident.airflow) / PAGE));
+  const pages = Math.max(1, Math.ceil(deps.world.dagCount(client.id) / PAGE));
   if (wanted.length > pages) return client.listDags();
   const found = await Promise.all(
-    wanted.map((id) => client.getDag(id).catch((e: unknown) => (isGone(e) ? null : Promise.reject(e)))),
+    wanted.map((d) => client.getDag(d.dagId).catch((e: unknown) => (isGone(e) ? null : Promise.reject(e)))),
   );
   return found.filter((d): d is DagFacts => d !== null);
 }

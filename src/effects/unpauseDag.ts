@@ -38,7 +38,7 @@ async function unpause(deps: EffectDeps, intent: Intent, act: Act, settle: boole
     const overrun = asked ? before.overrun(ordered) : null;
     if (overrun !== null) return putBack(deps, intent, act, overrun);
     if (asked && (before.ours || before.unreadable !== null)) return { was: 'unpaused_by_us', cursor: before.newest };
-    return { was: 'already_unpaused', who: before.who('') ?? 'somebody' };
+    return { was: 'already_unpaused', who: before.who('') ?? 'somebody', cursor: before.newest };
   }
   // A person's order stands for the moment in which it was given. One that could not be carried out at once, by a service that cannot read who was there
   // since, is asked for again (simulator, seed 3233: a pause of all DAGs four minutes after the order, while Airflow was away, was undone).

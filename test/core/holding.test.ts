@@ -42,7 +42,7 @@ describe('asking for the facts', () => {
     s.fails('a', 'r2');
     const [second] = s.open('survey');
     expect(second?.id).not.toBe(first?.id);
-    const survey = { taskGraph: null, tasks: [], run: null, dags: [], auditCursor: 7, auditGap: null };
+    const survey = { taskGraph: null, tasks: [], run: null, switches: [s.switches('prod')] };
     const answer = (id: string) =>
       s.when({ type: 'outcome', intentId: id, outcome: { result: 'done', facts: { kind: 'survey', survey } } });
     answer(first?.id ?? '');
@@ -175,11 +175,11 @@ describe('the rows', () => {
     const s = new Scenario(['a>b']);
     s.fails('a');
     s.surveyed({ dags: [] });
-    expect(s.hold('b')?.foundPaused).toBe(false);
+    expect(s.hold('b')?.foundPaused).toBeNull();
     const unheard = new Scenario(['a>dev/b']);
     unheard.fails('a');
     (unheard.world as { dag: unknown }).dag = () => null;
-    unheard.surveyed({ dags: [] });
+    unheard.surveyed({ switches: [unheard.switches('prod'), { ...unheard.switches('dev'), dags: [] }] });
     expect(unheard.hold('b')?.foundPaused).toBeNull();
     expect(unheard.acts()).toEqual(['pause b']);
     unheard.answer('pause_dag', { kind: 'pause_dag', found: { was: 'already_paused', settled: false } });

@@ -1,6 +1,6 @@
 /** Who paused a DAG, when several have a say. */
-import { expect, it } from 'vitest';
-import { clearStep, dag, Scenario } from './scenario.ts';
+import { describe, expect, it } from 'vitest';
+import { clearStep, dag, missed, missedAsset, Scenario } from './scenario.ts';
 
 it('a person unpauses a DAG that was paused before us: its hold is theirs, and the next look at Airflow goes on', () => {
   const s = new Scenario(['a>b'], { dags: [dag('b', { paused: true })] });
@@ -125,6 +125,115 @@ it('claimed for a new incident while Airflow refuses the unpause for good: held 
   s.refused('unpause_dag');
   expect(s.holds(1)).toEqual({ c: 'held' });
   expect(s.incident(1).status).toBe('contained');
+});
+
+it('claimed for a new incident while a person takes it over from the old one: the new pause begins behind what they did with the old one', () => {
+  const s = claimedWhileLetGo();
+  s.answer('unpause_dag', { kind: 'unpause_dag', found: { was: 'already_unpaused', who: 'gerda', cursor: 9 } });
+  const own = s.ownership('c');
+  expect(own).toMatchObject({ state: 'pause_intended', auditCursor: 9, ops: [s.open('pause_dag')[0]?.op] });
+});
+
+it.each([
+  ['the new incident, then the first one', ['release 1', 'hold 0']],
+  ['the first one, then the new incident', ['hold 0', 'release 1', 'hold 1']],
+  ['the new one’s hold by name, then the first one', ['hold 1', 'hold 0']],
+] as const)('what it missed is given once, where nobody could tell who had paused it: let go by %s', (_, order) => {
+  const all = [missed('c', { missedAssets: [missedAsset('s3://a')] })];
+  const ann = { name: 'ann', role: 'approver' } as const;
+  const s = new Scenario(['a>c', 'b>c']);
+  s.contained('a');
+  s.later(60_000).person(ann, { kind: 'release', incidentId: s.incident(0).id, comment: 'go' });
+  s.releasePlanned(all);
+  s.fails('b');
+  s.surveyed();
+  s.answer('unpause_dag', { kind: 'unpause_dag', found: { was: 'uncertain', why: 'the audit log is hidden' } });
+  for (const what of order) {
+    const n = Number(what.at(-1));
+    if (what.startsWith('hold'))
+      s.person(ann, { kind: 'release_hold', holdId: s.hold('c', n)?.id ?? '', comment: 'nobody else had it' });
+    else s.person(ann, { kind: 'release', incidentId: s.incident(n).id, comment: 'go' });
+    s.releasePlanned(all);
+  }
+  s.unpaused().lookedAgain(all);
+  expect(s.open('deliver')).toHaveLength(1);
+});
+
+it('a person unpaused it, no look has seen that yet, and the next incident does: theirs for the first, and paused for the new one', () => {
+  const s = new Scenario(['a>c', 'b>c']);
+  s.contained('a');
+  s.fails('b');
+  s.surveyed({ dags: [dag('a'), dag('b'), dag('c')] });
+  expect(s.holds(0)).toEqual({ c: 'ceded' });
+  expect(s.acts()).toEqual(['pause c']);
+  s.paused();
+  expect(s.holds(1)).toEqual({ c: 'held' });
+});
+
+it('the next incident saw it run before our pause of it arrived: that is no word of anybody', () => {
+  const s = new Scenario(['a>c', 'b>c']);
+  s.fails('a');
+  s.surveyed();
+  s.fails('b');
+  const began = s.switches('prod');
+  s.paused();
+  s.surveyed({ switches: [began] });
+  expect(s.holds(0)).toEqual({ c: 'held' });
+  expect(s.holds(1)).toEqual({ c: 'held' });
+  expect(s.acts()).toEqual([]);
+});
+
+it('the next incident saw our own pause, and we have let it go since: it is looked at once more, and paused', () => {
+  const s = new Scenario(['a>c', 'b>c']);
+  s.contained('a');
+  s.person({ name: 'ann', role: 'approver' }, { kind: 'release', incidentId: s.incident(0).id, comment: 'go' });
+  s.fails('b');
+  const began = s.switches('prod');
+  s.releasePlanned().unpaused();
+  s.surveyed({ switches: [began] });
+  expect(s.holds(1)).toEqual({});
+  expect(s.acts()).toEqual([]);
+  expect(s.open('survey').map((i) => i.dueAt)).toEqual([s.now]);
+  s.surveyed();
+  expect(s.acts()).toEqual(['pause c']);
+});
+
+describe('a DAG of another Airflow', () => {
+  const elsewhere = () => new Scenario(['a>b', 'a>dev/c']);
+
+  it('is paused behind a row of its own log', () => {
+    const s = elsewhere();
+    s.fails('a');
+    s.surveyed({ switches: [s.switches('prod'), { ...s.switches('dev'), auditCursor: 3 }] });
+    expect(s.state.ownerships.map((o) => [o.airflow, o.dagId, o.auditCursor])).toEqual([
+      ['prod', 'b', 7],
+      ['dev', 'c', 3],
+    ]);
+  });
+
+  it('that somebody has paused there since its list was read is theirs', () => {
+    const s = elsewhere();
+    s.fails('a');
+    s.surveyed({ switches: [s.switches('prod'), { ...s.switches('dev'), dags: [dag('c', { paused: true })] }] });
+    expect(s.holds()).toEqual({ b: 'intended', c: 'foreign' });
+  });
+
+  it('which does not answer keeps nobody waiting: people are told, and it is looked at again', () => {
+    const s = elsewhere();
+    s.fails('a');
+    s.surveyed({ switches: [s.switches('prod')] }).paused();
+    expect(s.incident().status).toBe('contained');
+    expect(s.holds()).toEqual({ b: 'held' });
+    expect(s.history('source.gap')).toHaveLength(1);
+    expect(s.history('source.gap')[0]).toContain('c of dev');
+    expect(Date.parse(s.open('survey')[0]?.dueAt ?? '') - Date.parse(s.now)).toBe(30_000);
+    s.later(30_000).surveyed({ switches: [s.switches('prod')] });
+    expect(s.history('source.gap')).toHaveLength(1);
+    s.later(30_000).surveyed().paused();
+    expect(s.holds()).toEqual({ b: 'held', c: 'held' });
+    expect(s.open('survey')).toEqual([]);
+    expect(s.incident().gaps).toEqual([]);
+  });
 });
 
 it('a look that began before a DAG was let go and held anew says nothing about the new pause: it saw our own unpause', () => {

@@ -35,6 +35,17 @@ describe('what the file takes for under way becomes a question', () => {
     expect(owned(s, 'b')).toEqual(['ours', false]);
   });
 
+  test('a DAG that was being let go when another incident claimed it is held for that one too', () => {
+    const s = new Scenario(['a>c', 'b>c']).contained('a');
+    s.sees({ runs: [healed('a')] });
+    s.releasePlanned([missed('c')]);
+    s.fails('b');
+    restored(s.surveyed());
+    expect([s.holds(0), s.holds(1)]).toEqual([{ c: 'held' }, { c: 'held' }]);
+    expect(s.incident(1).status).toBe('contained');
+    expect(owned(s, 'c')).toEqual(['ours', true]);
+  });
+
   test('what was in doubt before is not made certain by the confirmation', () => {
     const s = new Scenario(['a>b']);
     s.fails('a');

@@ -15,12 +15,14 @@ import type {
   PersonAct,
   PlanFacts,
   Survey,
+  SwitchFacts,
   World,
 } from '../../src/core/events.ts';
 import type { DagFacts, DagRef, LineageEdge, LineageGap, RunFacts } from '../../src/core/facts.ts';
 import type { Hold, Ownership } from '../../src/core/hold.ts';
 import type { Incident } from '../../src/core/incident.ts';
 import type { Intent, IntentKind } from '../../src/core/intent.ts';
+import { settledOp } from '../../src/core/ownership.ts';
 import type { Repair, Step } from '../../src/core/plan.ts';
 import type { Policy } from '../../src/core/policy.ts';
 import { NOTHING_SAID, type Signal } from '../../src/core/signal.ts';
@@ -272,18 +274,27 @@ export class Scenario {
     }
   }
 
-  surveyed(change: Partial<Survey> = {}): this {
-    const survey: Survey = {
-      taskGraph: null,
-      tasks: [],
-      run: null,
-      dags: [...this.#dags].flatMap(([key, d]) => (key.startsWith('prod/') ? [d] : [])),
-      auditCursor: 7,
-      auditGap: null,
-      ...change,
-    };
-    this.answer('survey', { kind: 'survey', survey });
+  /** What is said of DAGs and of the audit log is said of `prod`; a look that began earlier names the `ops` of then. */
+  surveyed(change: Partial<Survey & SwitchFacts> = {}): this {
+    const { taskGraph = null, tasks = [], run = null, switches, ...ofProd } = change;
+    const airflows = [...new Set(['prod', ...[...this.#dags.keys()].map((key) => key.split('/')[0] ?? '')])];
+    const all = switches ?? airflows.map((a) => ({ ...this.switches(a), ...(a === 'prod' ? ofProd : {}) }));
+    this.answer('survey', { kind: 'survey', survey: { taskGraph, tasks, run, switches: all } });
     return this;
+  }
+
+  switches(airflow: string): SwitchFacts {
+    const dags = [...this.#dags].flatMap(([key, d]) => (key.startsWith(`${airflow}/`) ? [d] : []));
+    const ops = Object.fromEntries(
+      this.state.ownerships.filter((o) => o.airflow === airflow && o.state !== 'none').map((o) => [o.dagId, settledOp(o)]),
+    );
+    return { airflow, dags: dags.map((d) => this.#asItStands(airflow, d)), auditCursor: 7, auditGap: null, ops };
+  }
+
+  /** A DAG that we hold is paused, unless a test says otherwise. */
+  #asItStands(airflow: string, d: DagFacts): DagFacts {
+    const own = this.state.ownerships.find((o) => o.airflow === airflow && o.dagId === d.dagId);
+    return own?.state === 'ours' ? { ...d, paused: true } : d;
   }
   /** The open intents of this kind end so, once. */
   ends(kind: IntentKind, outcome: Outcome): this {

@@ -84,6 +84,33 @@ test.each<readonly [string, readonly RunFacts[], number]>([
   expect(s.posted()).toBe(posted);
 });
 
+test.each([90_000, 600_000])(
+  'nor where that run had begun before the order by Airflow’s clock, %i ms ahead of ours',
+  async (skew) => {
+    const before = run('b', made(skew - 30_000), { state: 'success', startDate: iso(NOW + skew - 30_000) });
+    const after = run('b', made(skew + 3_000), { state: 'running', startDate: iso(NOW + skew + 4_000) });
+    for (const [one, result] of [
+      [before, 'failed'],
+      [after, 'done'],
+    ] as const) {
+      const s = site({ listAssetEvents: async () => ({ events: [], unreadable: 1 }), listRuns: async () => [one] }, skew);
+      expect(await s.deliver(event, 9, true)).toMatchObject({ result });
+    }
+  },
+);
+
+test('nor where our clock has jumped ahead since the order', async () => {
+  const before = run('b', made(-300_000), { state: 'success', startDate: iso(NOW - 300_000) });
+  const s = site({ listAssetEvents: async () => ({ events: [], unreadable: 1 }), listRuns: async () => [before] }, -600_000);
+  expect(await s.deliver(event, 9, true)).toMatchObject({ result: 'failed' });
+});
+
+test('the run that reads it is the one that is waited for', async () => {
+  const queued = run('b', made(1_000), { state: 'queued', startDate: null });
+  const s = site({ listAssetEvents: async () => ({ events: [], unreadable: 1 }), listRuns: async () => [queued] });
+  expect(await s.deliver(event, 9, true)).toMatchObject({ facts: { runIds: { b: queued.runId } } });
+});
+
 test('of two readers of an event that cannot be listed, both must have a run', async () => {
   const queued = run('b', made(1_000), { state: 'queued', startDate: null });
   const s = site({

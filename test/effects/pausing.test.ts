@@ -198,7 +198,7 @@ describe('unpausing', () => {
     const dag = new OneDag();
     dag.touch('firedamper', true, 'fd-1');
     dag.touch('gerda', false);
-    expect(await unpause(dag, { attempts: 2 }, false, true)).toEqual({ was: 'already_unpaused', who: 'gerda' });
+    expect(await unpause(dag, { attempts: 2 }, false, true)).toEqual({ was: 'already_unpaused', who: 'gerda', cursor: 2 });
   });
 
   it.each([

@@ -17,6 +17,8 @@ export interface ServiceOptions {
   readonly policy?: Readonly<Record<string, unknown>>;
   readonly airflow?: Readonly<Record<string, unknown>>;
   readonly edges?: readonly unknown[];
+  /** More Airflows, by id. */
+  readonly others?: Readonly<Record<string, FakeAirflow>>;
   readonly channels?: readonly unknown[];
   /** Default false: the test says when a poll happens. */
   readonly polling?: boolean;
@@ -64,6 +66,9 @@ export async function startService(fake: FakeAirflow, options: ServiceOptions = 
         poll_interval: '1s',
         ...options.airflow,
       },
+      ...Object.entries(options.others ?? {}).map(([id, other]) => ({
+        ...{ id, url: other.url, auth: { username: 'firedamper', password: 'firedamper' }, poll_interval: '1s' },
+      })),
     ],
     access: { tokens: Object.entries(PEOPLE).map(([name, role]) => ({ name, role, secret: tokenOf(name as Name) })) },
     policy: options.policy ?? {},

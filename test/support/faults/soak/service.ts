@@ -3,6 +3,7 @@
  * `node --expose-gc service.ts '<json>'`.
  */
 import { readdirSync } from 'node:fs';
+import { getHeapSpaceStatistics } from 'node:v8';
 import { startApp } from '../../../../src/app.ts';
 import { parseConfig } from '../../../../src/config.ts';
 import { walBytes } from '../../../../src/store/wal.ts';
@@ -41,8 +42,9 @@ const MB = 1024 * 1024;
 process.on('message', async (asked) => {
   if (asked === 'held') {
     globalThis.gc?.();
-    const { heapUsed, heapTotal, rss } = process.memoryUsage();
-    const memory = { heapMb: heapUsed / MB, rssMb: rss / MB, nativeMb: (rss - heapTotal) / MB };
+    const { heapUsed, rss } = process.memoryUsage();
+    const ofV8 = getHeapSpaceStatistics().reduce((sum, space) => sum + space.physical_space_size, 0);
+    const memory = { heapMb: heapUsed / MB, rssMb: rss / MB, nativeMb: (rss - ofV8) / MB };
     const handles = readdirSync('/proc/self/fd').length;
     process.send?.({ ...memory, walMb: walBytes(config.database) / MB, handles } satisfies Held);
   } else {

@@ -1,0 +1,82 @@
+/** What is read before anybody is held, of the Airflow that failed and of those whose DAGs read from it. */
+import { afterEach, expect, test, vi } from 'vitest';
+import type { AirflowClient } from '../../src/airflow/client.ts';
+import type { State } from '../../src/core/draft.ts';
+import type { Ownership } from '../../src/core/hold.ts';
+import type { EffectDeps } from '../../src/effects/deps.ts';
+import { survey } from '../../src/effects/survey.ts';
+import { dag, edge, POLICY, run, Scenario } from '../core/scenario.ts';
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+function airflow(id: string, row: number, change: Partial<AirflowClient> = {}): AirflowClient {
+  return {
+    id,
+    auditCursor: async () => ({ readable: true, id: row }),
+    getDag: async (dagId: string) => dag(dagId),
+    listDags: async () => [],
+    getTaskGraph: async () => ({ downstream: {} }),
+    getRun: async (dagId: string, runId: string) => run(dagId, runId),
+    listTasks: async () => [],
+    ...change,
+  } as unknown as AirflowClient;
+}
+
+function depsOf(clients: readonly AirflowClient[], ownerships: readonly Partial<Ownership>[] = []): EffectDeps {
+  const s = new Scenario(['a>b', 'a>dev/c']);
+  s.fails('a');
+  const state = { ...s.state, ownerships } as unknown as State;
+  return {
+    client: (id: string) => {
+      const found = clients.find((c) => c.id === id);
+      if (!found) throw new Error(`no Airflow ${id}`);
+      return found;
+    },
+    world: { edges: () => ['a>b', 'a>dev/c'].map(edge), hasRead: () => true, dagCount: () => 500 },
+    policy: POLICY,
+    snapshot: async () => state,
+  } as unknown as EffectDeps;
+}
+
+async function surveyed(deps: EffectDeps) {
+  const outcome = await survey(deps, { airflow: 'prod', incidentId: 'inc-1' });
+  if (outcome.result !== 'done' || outcome.facts.kind !== 'survey') throw new Error(JSON.stringify(outcome));
+  return outcome.facts.survey.switches.map((s) => ({ ...s, dags: s.dags.map((d) => `${d.dagId} ${d.paused}`) }));
+}
+
+test('each Airflow’s DAGs are read there, behind a row of its own log', async () => {
+  const dev = airflow('dev', 3, { getDag: async (id) => dag(id, { paused: true }) });
+  expect(await surveyed(depsOf([airflow('prod', 5_000), dev]))).toEqual([
+    { airflow: 'prod', dags: ['b false'], auditCursor: 5_000, auditGap: null, ops: {} },
+    { airflow: 'dev', dags: ['c true'], auditCursor: 3, auditGap: null, ops: {} },
+  ]);
+});
+
+test('our last request about a DAG is named as it was before the look; one that is under way as none', async () => {
+  const ours = [
+    { airflow: 'prod', dagId: 'b', state: 'ours', op: 'fd-1' },
+    { airflow: 'prod', dagId: 'd', state: 'pause_intended', op: 'fd-2' },
+    { airflow: 'dev', dagId: 'c', state: 'resume_intended', op: 'fd-3' },
+  ] as const;
+  const [prod, dev] = await surveyed(depsOf([airflow('prod', 1), airflow('dev', 1)], ours));
+  expect(prod?.ops).toEqual({ b: 'fd-1', d: '' });
+  expect(dev?.ops).toEqual({ c: '' });
+});
+
+test.each([
+  ['refuses', { getDag: async () => Promise.reject(new Error('503')) }],
+  ['is not in the configuration', null],
+] as const)('another Airflow that %s is left out, and the holds here do not wait', async (_, change) => {
+  const clients = [airflow('prod', 1), ...(change ? [airflow('dev', 1, change)] : [])];
+  expect((await surveyed(depsOf(clients))).map((s) => s.airflow)).toEqual(['prod']);
+});
+
+test('another Airflow that never answers is left out after five seconds', async () => {
+  vi.useFakeTimers();
+  const hangs = airflow('dev', 1, { auditCursor: () => new Promise(() => undefined) });
+  const reading = surveyed(depsOf([airflow('prod', 1), hangs]));
+  await vi.advanceTimersByTimeAsync(5_000);
+  expect((await reading).map((s) => s.airflow)).toEqual(['prod']);
+});
