@@ -287,16 +287,16 @@ export function personDoes(sim: Simulation, who: Somebody, act: PersonAct, done:
   const { service, truth, airflow } = sim;
   if (service === null) return;
   sim.note(`${who.name}: ${act.kind} ${subjectOf(act)}`);
-  if (act.kind === 'release' || act.kind === 'dismiss')
-    truth.orders.push({ at: sim.time.now, incidentId: act.incidentId, holdId: null });
-  if (act.kind === 'release_hold') {
-    const hold = truth.holds.get(act.holdId);
-    if (hold) {
-      Object.assign(truth.switchOf(hold.dagId), { forcedSeq: airflow.nextSeq(), forcedAt: sim.time.now });
-      truth.orders.push({ at: sim.time.now, incidentId: hold.incidentId, holdId: hold.id });
-    }
-  }
-  service.responder.act(who, act).then(done, (error: unknown) => {
+  const hold = act.kind === 'release_hold' ? truth.holds.get(act.holdId) : undefined;
+  if (hold) Object.assign(truth.switchOf(hold.dagId), { forcedSeq: airflow.nextSeq(), forcedAt: sim.time.now });
+  const accepted = () => {
+    const at = sim.time.now;
+    if (hold) truth.orders.push({ at, incidentId: hold.incidentId, holdId: hold.id });
+    else if (act.kind === 'release' || act.kind === 'dismiss')
+      truth.orders.push({ at, incidentId: act.incidentId, holdId: null });
+    done();
+  };
+  service.responder.act(who, act).then(accepted, (error: unknown) => {
     if (error instanceof FiredamperError && error.kind !== 'internal') return sim.note(`refused: ${error.message.slice(0, 80)}`);
     truth.break(
       'no decision fails inside',

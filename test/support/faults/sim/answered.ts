@@ -8,7 +8,7 @@ import { isOver } from '../../../../src/core/lifecycle.ts';
 import type { SimAirflow } from './airflow.ts';
 import type { Courtroom } from './laws.ts';
 import { assetsOf } from './site.ts';
-import type { Failure, Truth } from './truth.ts';
+import type { Failure, Order, Truth } from './truth.ts';
 
 const MINUTE = 60_000;
 /** Longest bad weather with a crash in it, a poll and a survey. */
@@ -62,14 +62,16 @@ function readers({ truth, airflow, site }: Courtroom, f: Failure): string[] {
     .map(([id]) => id);
 }
 
-function judgeReader({ truth }: Courtroom, f: Failure, reader: string, about: readonly Incident[]): void {
+function judgeReader({ truth, site }: Courtroom, f: Failure, reader: string, about: readonly Incident[]): void {
   truth.figures.readers++;
-  if (about.some((i) => i.spared.some((s) => s.dagId === reader))) return;
-  const held = [...truth.holds.values()].some(
-    (h) => h.dagId === reader && about.some((i) => i.id === h.incidentId && (heldSince(truth, h, f.at) || taken(truth, h, i))),
-  );
-  if (held || truth.orders.some((o) => o.holdId === null && o.at >= (f.start ?? 0) && about.some((i) => i.id === o.incidentId)))
-    return;
+  const spared = about.some((i) => truth.sparedBy.get(i.id)?.has(reader));
+  const stood = site.policy.mode === 'shadow' || pausedSince(truth, reader, f.at);
+  const held = [...truth.holds.values()].some((h) => {
+    const i = h.dagId === reader ? about.find((x) => x.id === h.incidentId) : undefined;
+    return i !== undefined && ((stood && heldSince(truth, h, f.at)) || taken(truth, h, i));
+  });
+  const ordered = truth.orders.some((o) => o.holdId === null && inTime(o, f) && about.some((i) => i.id === o.incidentId));
+  if (spared || held || ordered) return;
   truth.break(
     'what reads it is held, or spared with a reason',
     f.at,
@@ -77,8 +79,25 @@ function judgeReader({ truth }: Courtroom, f: Failure, reader: string, about: re
   );
 }
 
+/** The incident was let go by name while the failure was to be answered. */
+const inTime = (o: Order, f: Failure): boolean => o.at >= (f.start ?? 0) && o.at <= f.at + HEARD_MS;
+
 const heldSince = (truth: Truth, h: Hold, at: number): boolean => h.releasedAt === null || (truth.endedAt.get(h.id) ?? 0) >= at;
+
+/** Whoever paused it: it stood still for a moment after that. */
+function pausedSince(truth: Truth, dagId: string, at: number): boolean {
+  const s = truth.switchOf(dagId);
+  return (
+    s.paused ||
+    s.intervals.some((i) => i.to === null || i.to >= at) ||
+    s.touches.some((t) => t.at >= at && t.changed && !t.paused)
+  );
+}
+
 /** A person took it over in this episode, or let it go by name: not claimed again for the same cause. */
-const taken = (truth: Truth, h: Hold, i: Incident): boolean =>
-  (h.state === 'ceded' || truth.orders.some((o) => o.holdId === h.id)) &&
-  h.since >= (i.timestamps.reopenedAt ?? i.timestamps.openedAt);
+function taken(truth: Truth, h: Hold, i: Incident): boolean {
+  if (h.since < (i.timestamps.reopenedAt ?? i.timestamps.openedAt)) return false;
+  // The service's word for it is not enough: somebody has moved the switch since it was held, or while that was decided.
+  const moved = truth.switchOf(h.dagId).touches.some((t) => t.at >= (truth.seenAt.get(h.id) ?? 0) - MINUTE);
+  return (h.state === 'ceded' && moved) || truth.orders.some((o) => o.holdId === h.id);
+}

@@ -164,6 +164,26 @@ export const CONTROLS: readonly Control[] = [
     change: (site) => ({ ...site, edges: [] }),
   },
   {
+    name: 'what a task makes is known for another one’s',
+    sabotage: withClient((c) => ({
+      getLineage: async () => {
+        const lineage = await c.getLineage();
+        return { ...lineage, edges: lineage.edges.map((e) => ({ ...e, fromTasks: ['nobody'] })) };
+      },
+    })),
+    laws: ['what reads it is held, or spared with a reason'],
+    change: (site) => ({ ...site, edges: [] }),
+  },
+  {
+    name: 'no pause reaches Airflow, and all read back as paused',
+    sabotage: withClient((c) => ({
+      setPaused: async (id, paused, op) => (paused ? c.getDag(id) : c.setPaused(id, paused, op)),
+      getDag: async (id) => ({ ...(await c.getDag(id)), paused: true }),
+      listDags: async () => (await c.listDags()).map((d) => ({ ...d, paused: true })),
+    })),
+    laws: ['what reads it is held, or spared with a reason'],
+  },
+  {
     name: 'an incident that is opened again looks for nobody to hold',
     sabotage: {
       responder: (r, store) => ({

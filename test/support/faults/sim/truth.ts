@@ -105,6 +105,9 @@ export class Truth {
   /** When each incident was last seen open, and when each hold ended. */
   readonly lastOpen = new Map<string, number>();
   readonly endedAt = new Map<string, number>();
+  readonly seenAt = new Map<string, number>();
+  /** Whom each incident has spared, ever, although what they read was not made. */
+  readonly sparedBy = new Map<string, Set<string>>();
   // The mirror of what is committed.
   readonly incidents = new Map<string, Incident>();
   readonly holds = new Map<string, Hold>();
@@ -171,8 +174,12 @@ export class Truth {
       // Until this very decision, also where it is the one that ended it.
       if (!isOver(i.status) || !isOver(this.incidents.get(i.id)?.status ?? 'resolved')) this.lastOpen.set(i.id, at);
       this.incidents.set(i.id, i);
+      const spared = this.sparedBy.get(i.id) ?? new Set();
+      for (const s of i.spared) if (s.reason.code !== 'not_affected') spared.add(s.dagId);
+      this.sparedBy.set(i.id, spared);
     }
     for (const h of d.holds) {
+      if (!this.seenAt.has(h.id)) this.seenAt.set(h.id, at);
       if (h.releasedAt !== null && !this.endedAt.has(h.id)) this.endedAt.set(h.id, at);
       this.holds.set(h.id, h);
     }
