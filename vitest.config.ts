@@ -10,7 +10,7 @@ export default defineConfig({
     testTimeout: 30_000,
     // With --coverage (`npm run test:fast` has it): no branch of the rules of hold, approval and verification is without a test.
     coverage: {
-      include: ['containment', 'ownership', 'approval', 'verification'].map((rules) => `src/core/${rules}.ts`),
+      include: ['containment', 'holding', 'ownership', 'approval', 'verification'].map((rules) => `src/core/${rules}.ts`),
       reporter: ['text'],
       thresholds: { branches: 100 },
     },

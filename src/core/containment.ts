@@ -2,19 +2,17 @@
  * Containment: whom to hold, whom to spare, and why. As little as possible (only the readers of what the failed task and the tasks it
  * stops would have made), never a protected DAG, never more than the caps, and never a DAG that the repair itself would wait for.
  */
-import { missedUnread } from './deliveries.ts';
-import { addMs, type Draft, dagKey, latest } from './draft.ts';
-import type { PauseFound, Survey, SwitchFacts, UnpauseFound } from './events.ts';
+import { type Draft, dagKey } from './draft.ts';
+import type { Survey, SwitchFacts } from './events.ts';
 import type { DagFacts, DagRef, LineageGap, RunFacts } from './facts.ts';
 import { anyGlob } from './glob.ts';
-import type { Hold } from './hold.ts';
+import { hold, settleContainment, switchOf } from './holding.ts';
 import type { Incident, Spared } from './incident.ts';
 import type { IntentAct } from './intent.ts';
-import { HOLD_STATE, isOver, OWNERSHIP_STATE, step } from './lifecycle.ts';
+import { isOver } from './lifecycle.ts';
 import { affectedTasks, blocksRepair, describePath, type Reached, walk } from './lineage.ts';
-import { end, leavingOf, observePause, releaseNow, takenOver } from './ownership.ts';
 import { type Reason, reason } from './reason.ts';
-import { activeRepair, rerunByUs, setStatus } from './status.ts';
+import { activeRepair, rerunByUs } from './status.ts';
 import { AIRFLOW } from './timeline.ts';
 import { isWhole, verify } from './verification.ts';
 
@@ -116,23 +114,6 @@ function factsOf(draft: Draft, survey: Survey, dag: DagRef): DagFacts | null {
   return switchOf(survey.switches, dag)?.facts ?? draft.context.world.dag(dag.airflow, dag.dagId);
 }
 
-/** One DAG as its own Airflow showed it: null where that did not answer. */
-function switchOf(switches: readonly SwitchFacts[], dag: DagRef): Switch | null {
-  const seen = switches.find((s) => s.airflow === dag.airflow);
-  if (!seen) return null;
-  return {
-    facts: seen.dags.find((d) => d.dagId === dag.dagId) ?? null,
-    op: seen.ops[dag.dagId] ?? null,
-    auditCursor: seen.auditCursor,
-  };
-}
-
-interface Switch {
-  readonly facts: DagFacts | null;
-  readonly op: string | null;
-  readonly auditCursor: number | null;
-}
-
 const spare = (dag: Reached, why: Reason): Spared => ({
   airflow: dag.airflow,
   dagId: dag.dagId,
@@ -166,224 +147,6 @@ function applyCaps(draft: Draft, incident: Incident, wanted: readonly Reached[])
     (a, b) => Number(held.has(dagKey(b))) - Number(held.has(dagKey(a))) || a.depth - b.depth || (a.dagId < b.dagId ? -1 : 1),
   );
   return { within: sorted.slice(0, cap), over: sorted.slice(cap).map((d) => spare(d, reason('over_cap', { cap: String(cap) }))) };
-}
-
-/** False where it cannot be said yet whose pause it is that the DAG has, or would have: then nothing is done. */
-function hold(draft: Draft, incident: Incident, dag: Reached, switches: readonly SwitchFacts[]): boolean {
-  // Once per episode: what a person took over or let go is not claimed again for the same cause.
-  const episode = incident.timestamps.reopenedAt ?? incident.timestamps.openedAt;
-  // A hold that is being let go belongs to the episode before: what failed again must be held again.
-  const claimed = (h: Hold) => (h.releasedAt === null && h.state !== 'release_intended') || h.since >= episode;
-  if (draft.holdsOf(incident.id).some((h) => dagKey(h) === dagKey(dag) && claimed(h))) return true;
-  const seen = switchOf(switches, dag);
-  if (seen === null || movedMeanwhile(draft, dag, seen)) return false;
-  const path = describePath(dag.edges);
-  const shadow = incident.mode === 'shadow';
-  const row: Hold = {
-    id: draft.nextId('hold'),
-    incidentId: incident.id,
-    airflow: dag.airflow,
-    dagId: dag.dagId,
-    state: 'intended',
-    foundPaused: seen.facts?.paused ?? null,
-    reason: shadow ? reason('shadow_mode') : reason('downstream', { path: path.join(', ') || dag.dagId }),
-    path,
-    link: dag.edges.at(-1)?.kind ?? 'config',
-    depth: dag.depth,
-    // Our clock may jump back: a hold never looks older than the episode that it belongs to.
-    since: latest(draft.now, episode),
-    reviewBy: addMs(draft.now, draft.policy.hold.reviewAfterMs),
-    reviewAsked: false,
-    releasedAt: null,
-  };
-  draft.putHold(row);
-  draft.tell(incident.id, 'hold.intended', dag.dagId, row.reason);
-  if (!shadow) claim(draft, row, seen);
-  return true;
-}
-
-/** Paused when it was looked at, and we have let it go since: that pause was ours, and is no more. */
-function movedMeanwhile(draft: Draft, dag: DagRef, seen: Switch): boolean {
-  const { state, op } = draft.ownership(dag);
-  // Nothing is kept of a DAG that is nobody's.
-  const now = state === 'none' ? null : op;
-  return seen.facts?.paused === true && (state === 'none' || state === 'ceded') && now !== seen.op;
-}
-
-/** One more hold on a DAG: the first one pauses it, the others count. */
-function claim(draft: Draft, row: Hold, { facts, op, auditCursor }: Switch): void {
-  // Somebody has unpaused what we or others had paused, and no poll has seen it yet: the holds that counted on that pause end with it, or they would
-  // keep ours from ever being lifted; and the new one must not count on it. What our own pause has changed since the look says nothing.
-  if (facts?.paused === false && draft.ownership(row).op === op) observePause(draft, row, false, null);
-  const own = draft.ownership(row);
-  if (own.state === 'ours') {
-    settleHold(draft, row, 'held', reason('already_ours'));
-    return;
-  }
-  if (own.state === 'pause_intended' || own.state === 'resume_intended') return;
-  if (facts?.paused) {
-    putForeign(draft, row);
-    settleHold(draft, row, 'foreign', reason('already_paused'));
-    return;
-  }
-  intendPause(draft, row, auditCursor);
-}
-
-function putForeign(draft: Draft, dag: DagRef): void {
-  const own = draft.ownership(dag);
-  step(OWNERSHIP_STATE, dagKey(dag), own.state, 'foreign');
-  draft.putOwnership({ ...own, state: 'foreign', since: draft.now, foundPaused: true });
-}
-
-function intendPause(draft: Draft, dag: DagRef, cursor: number | null): void {
-  const own = draft.ownership(dag);
-  step(OWNERSHIP_STATE, dagKey(dag), own.state, 'pause_intended');
-  const intent = draft.intend({ kind: 'pause_dag', airflow: dag.airflow, dagId: dag.dagId });
-  draft.putOwnership({
-    ...own,
-    airflow: dag.airflow,
-    dagId: dag.dagId,
-    state: 'pause_intended',
-    op: intent.op,
-    auditCursor: cursor,
-    since: draft.now,
-    uncertain: false,
-    foundPaused: false,
-    // Behind a cursor that stays, our earlier requests stay in the log as well: they must not pass for somebody else's.
-    ops: own.auditCursor === cursor ? [...own.ops, intent.op] : [intent.op],
-  });
-}
-
-export function settleHold(draft: Draft, row: Hold, to: 'held' | 'foreign' | 'released', why: Reason): Hold {
-  step(HOLD_STATE, `hold ${row.id}`, row.state, to);
-  const after = draft.putHold({
-    ...row,
-    state: to,
-    foundPaused: to === 'foreign' ? true : row.foundPaused,
-    releasedAt: to === 'released' ? draft.now : null,
-  });
-  draft.tell(row.incidentId, `hold.${to}`, row.dagId, why);
-  return after;
-}
-
-/** The pause was read back, or turned out to be somebody else's. Returns the incidents whose release may now be complete. */
-export function paused(draft: Draft, dag: DagRef, found: PauseFound): string[] {
-  const own = draft.ownership(dag);
-  if (own.state !== 'pause_intended') return [];
-  const leaving = leavingOf(draft, dag);
-  const waiting = draft.holdingOn(dag).filter((h) => h.state === 'intended');
-  if (found.was === 'already_paused') {
-    draft.putOwnership({ ...own, state: 'foreign', foundPaused: true });
-    for (const h of waiting) settleHold(draft, h, 'foreign', reason(found.settled ? 'settled_foreign' : 'already_paused'));
-  } else if (found.was === 'not_wanted') {
-    draft.putOwnership({ ...own, state: 'none' });
-    // A hold that came while the effect was on its way out is not forgotten.
-    if (waiting.length > 0) intendPause(draft, dag, own.auditCursor);
-  } else if (found.was === 'gone') {
-    draft.putOwnership({ ...own, state: 'none' });
-    for (const h of waiting) settleHold(draft, h, 'released', reason('dag_gone'));
-  } else if (found.was === 'taken_over') {
-    takenOver(draft, dag, found.who);
-  } else {
-    const uncertain = found.was === 'paused_by_unknown';
-    draft.putOwnership({ ...own, state: 'ours', uncertain });
-    const why = uncertain ? 'settled_uncertain' : found.settled ? 'settled_ours' : 'paused';
-    for (const h of waiting) settleHold(draft, h, 'held', reason(why));
-    if (uncertain) for (const h of waiting) draft.notice(h.incidentId, 'attention', dag.dagId);
-    // Every hold may have ended while the PATCH was under way: then nothing wants this pause any more.
-    if (draft.holdingOn(dag).length === 0) releaseNow(draft, dag);
-  }
-  if (found.was !== 'taken_over') letLeave(draft, dag, leaving, found);
-  for (const id of new Set(
-    draft
-      .holds()
-      .filter((h) => dagKey(h) === dagKey(dag))
-      .map((h) => h.incidentId),
-  ))
-    settleContainment(draft, id);
-  return leaving.map((h) => h.incidentId);
-}
-
-/** Holds that were let go while the pause was on its way: they end with it, or with the unpause that undoes it. */
-function letLeave(draft: Draft, dag: DagRef, leaving: readonly Hold[], found: PauseFound): void {
-  const others = draft.holdingOn(dag).map((h) => h.incidentId);
-  const why =
-    found.was === 'already_paused'
-      ? reason('release_not_ours')
-      : found.was === 'gone'
-        ? reason('dag_gone')
-        : others.length > 0
-          ? reason('still_held', { incidents: others.join(', ') })
-          : reason('never_paused');
-  const unpaused = draft.ownership(dag).state === 'resume_intended';
-  // One of them is to give it what it missed, whatever the number of incidents.
-  const [one] = leaving;
-  if (unpaused && one) missedUnread(draft, one);
-  if (!unpaused) for (const h of leaving) end(draft, h, why);
-}
-
-/** Another incident may have claimed the DAG while it was being let go: what the unpause found says whose pause it is now. */
-export function claimAfterUnpause(draft: Draft, dag: DagRef, found: UnpauseFound): void {
-  const waiting = draft.holdingOn(dag).filter((h) => h.state === 'intended');
-  const own = draft.ownership(dag);
-  if (waiting.length === 0 || own.state === 'pause_intended' || own.state === 'resume_intended') return;
-  if (own.state === 'ours') {
-    for (const h of waiting) settleHold(draft, h, 'held', reason('already_ours'));
-  } else if (found.was === 'touched' || found.was === 'repaused') {
-    // Paused, and by somebody else. A pause of ours on top would pass for the one to undo, and came after a person's unpause once (simulator, seed 75
-    // with a clock that jumps back).
-    putForeign(draft, dag);
-    for (const h of waiting) settleHold(draft, h, 'foreign', reason('already_paused'));
-  } else {
-    // Taken over in the old story or not: nobody has said anything about the new one yet.
-    intendPause(draft, dag, own.auditCursor);
-  }
-  for (const h of waiting) settleContainment(draft, h.incidentId);
-}
-
-/** A right that is missing now may be granted in a minute. */
-const REFUSED_AGAIN_MS = 60_000;
-
-/**
- * Airflow refused (no right to do it, say): the hold stays open, people are told once, and it is tried again while anything wants it. Returns the
- * incidents whose release may now be complete.
- */
-export function pauseRefused(draft: Draft, dag: DagRef, error: string): string[] {
-  const own = draft.ownership(dag);
-  const waiting = draft.holdingOn(dag).filter((x) => x.state === 'intended');
-  if (own.state === 'pause_intended') {
-    const again =
-      waiting.length > 0 ? draft.intend({ kind: 'pause_dag', airflow: dag.airflow, dagId: dag.dagId }, REFUSED_AGAIN_MS) : null;
-    draft.putOwnership(again ? { ...own, op: again.op, ops: [...own.ops, again.op] } : { ...own, state: 'none' });
-  }
-  for (const h of waiting.filter((x) => x.reason.code !== 'pause_failed')) {
-    const why = reason('pause_failed', { error });
-    draft.putHold({ ...h, reason: why });
-    draft.tell(h.incidentId, 'hold.refused', dag.dagId, why);
-    draft.patchIncident(h.incidentId, { statusReason: why });
-    draft.notice(h.incidentId, 'attention', dag.dagId);
-  }
-  const leaving = leavingOf(draft, dag);
-  for (const h of leaving) end(draft, h, reason('never_paused'));
-  return leaving.map((h) => h.incidentId);
-}
-
-/** `open` ends when every affected DAG is held or has a reason why not. */
-export function settleContainment(draft: Draft, incidentId: string): void {
-  const incident = draft.findIncident(incidentId);
-  if (incident?.status !== 'open' || incident.surveyPending) return;
-  const holds = draft.holdsOf(incidentId).filter((h) => h.releasedAt === null);
-  if (incident.mode === 'armed' && holds.some((h) => h.state === 'intended')) return;
-  draft.patchIncident(incidentId, {
-    timestamps: { ...incident.timestamps, containedAt: incident.timestamps.containedAt ?? draft.now },
-  });
-  setStatus(
-    draft,
-    incidentId,
-    'contained',
-    holds.length === 0 && incident.spared.length === 0 ? reason('nothing_downstream') : reason('contained'),
-  );
-  if (holds.length > 0) draft.notice(incidentId, 'held', holds.map((h) => h.dagId).join(', '));
 }
 
 function tellSpared(draft: Draft, incident: Incident, spared: readonly Spared[]): void {

@@ -4,10 +4,11 @@
  * leaves as intents.
  */
 import { observeFiles } from './brokenFiles.ts';
-import { claimAfterUnpause, contain, paused, pauseRefused, requestSurvey, settleContainment } from './containment.ts';
+import { contain, requestSurvey } from './containment.ts';
 import { type Context, type Decision, Draft, msBetween, type State } from './draft.ts';
 import type { DomainEvent, Outcome, OutcomeFacts, UnpauseFound } from './events.ts';
 import type { DagRef } from './facts.ts';
+import { claimAfterUnpause, paused, pauseRefused, settleContainment } from './holding.ts';
 import type { Intent, IntentAct } from './intent.ts';
 import { hear } from './matching.ts';
 import { observe } from './observation.ts';

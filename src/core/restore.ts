@@ -4,12 +4,12 @@
  */
 import { conflict, invalid } from '../errors.ts';
 import { requireRole } from './approval.ts';
-import { settleContainment, settleHold } from './containment.ts';
 import { settled } from './deliveries.ts';
 import { type Draft, dagKey } from './draft.ts';
 import type { Person, PersonAct } from './events.ts';
 import type { DagRef, Instant } from './facts.ts';
 import type { Ownership } from './hold.ts';
+import { settleContainment, settleHold } from './holding.ts';
 import type { Incident } from './incident.ts';
 import { CHANGES_OUTSIDE, type Intent } from './intent.ts';
 import { isActiveRepair, isOver, isUnderWay } from './lifecycle.ts';
