@@ -229,6 +229,13 @@ describe('a DAG of another Airflow', () => {
     expect(Date.parse(s.open('survey')[0]?.dueAt ?? '') - Date.parse(s.now)).toBe(30_000);
     s.later(30_000).surveyed({ switches: [s.switches('prod')] });
     expect(s.history('source.gap')).toHaveLength(1);
+    s.fails('a', 'r2');
+    expect(
+      s.open('survey').map((i) => Date.parse(i.dueAt) - Date.parse(s.now)),
+      'a new failure does not wait for it',
+    ).toEqual([30_000, 0]);
+    s.surveyed({ switches: [s.switches('prod')] });
+    expect(s.open('survey'), 'it is asked once').toHaveLength(1);
     s.later(30_000).surveyed().paused();
     expect(s.holds()).toEqual({ b: 'held', c: 'held' });
     expect(s.open('survey')).toEqual([]);
