@@ -9,6 +9,7 @@ import type { EffectDeps } from './deps.ts';
 import { missedAssets, type Reader } from './missedAssets.ts';
 import { done, failure } from './outcome.ts';
 import { detailsOf } from './planDelivery.ts';
+import { soon } from './soon.ts';
 
 export async function planRelease(deps: EffectDeps, act: { airflow: string; incidentId: string }): Promise<Outcome> {
   try {
@@ -22,18 +23,33 @@ export async function planRelease(deps: EffectDeps, act: { airflow: string; inci
 /** What would be missed by every DAG that this incident holds alone. */
 export async function readMissed(deps: EffectDeps, state: State, incidentId: string): Promise<MissedFacts[]> {
   const holds = state.holds.filter((h) => h.incidentId === incidentId && h.state === 'held');
+  const home = state.incidents.find((i) => i.id === incidentId)?.airflow;
+  const read = (airflow: string) =>
+    readOf(
+      deps,
+      state,
+      airflow,
+      holds.filter((h) => h.airflow === airflow),
+    );
+  const all = await Promise.all(
+    [...new Set(holds.map((h) => h.airflow))].map(async (airflow) => {
+      // Their assets are looked at once more after the unpause, but what passed by the clock is planned here only.
+      const mayBeAway = airflow !== home && deps.policy.release.missedIntervals === 'as_airflow';
+      return mayBeAway ? ((await soon(read(airflow))) ?? []) : read(airflow);
+    }),
+  );
+  return all.flat();
+}
+
+async function readOf(deps: EffectDeps, state: State, airflow: string, holds: readonly Hold[]): Promise<MissedFacts[]> {
+  const client = deps.client(airflow);
+  const readers = holds.map((h) => {
+    const since = state.ownerships.find((o) => sameDag(o, h))?.since ?? h.since;
+    return { dagId: h.dagId, since, runs: !heldByOthers(state, h) };
+  });
+  const [assets, behind] = await Promise.all([missedAssets(client, readers, deps.now), clockBehind(client, deps.now)]);
   const missed: MissedFacts[] = [];
-  for (const airflow of new Set(holds.map((h) => h.airflow))) {
-    const client = deps.client(airflow);
-    const readers = holds
-      .filter((h) => h.airflow === airflow)
-      .map((h) => {
-        const since = state.ownerships.find((o) => sameDag(o, h))?.since ?? h.since;
-        return { dagId: h.dagId, since, runs: !heldByOthers(state, h) };
-      });
-    const [assets, behind] = await Promise.all([missedAssets(client, readers, deps.now), clockBehind(client, deps.now)]);
-    for (const reader of readers) missed.push(await missedBy({ deps, client, airflow, behind, assets }, reader));
-  }
+  for (const reader of readers) missed.push(await missedBy({ deps, client, airflow, behind, assets }, reader));
   return missed;
 }
 

@@ -7,6 +7,7 @@ import { walk } from '../core/lineage.ts';
 import { settledOp } from '../core/ownership.ts';
 import type { EffectDeps } from './deps.ts';
 import { done, failure, isGone } from './outcome.ts';
+import { soon } from './soon.ts';
 
 const PAGE = 100;
 
@@ -43,16 +44,6 @@ async function read(deps: EffectDeps, incident: Incident): Promise<Survey> {
   ]);
   return { taskGraph, run, tasks, switches: [mine, ...others.flatMap((s) => s ?? [])] };
 }
-
-/** An Airflow that is away must not keep the holds of the one that failed waiting: its own are made as soon as it answers. */
-const OTHERS_WITHIN_MS = 5_000;
-
-/** null: it failed, or has not answered by then. */
-const soon = <T>(reading: Promise<T>): Promise<T | null> =>
-  new Promise((resolve) => {
-    const late = setTimeout(() => resolve(null), OTHERS_WITHIN_MS);
-    void reading.then(resolve, () => resolve(null)).finally(() => clearTimeout(late));
-  });
 
 async function switches(deps: EffectDeps, airflow: string, wanted: readonly DagRef[]): Promise<SwitchFacts> {
   const client = deps.client(airflow);

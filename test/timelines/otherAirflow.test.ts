@@ -1,7 +1,7 @@
 /** A DAG of another Airflow that reads what fails here: its switch is that Airflow's, and so is the log that says who moved it. */
 import { afterEach, describe, expect, test } from 'vitest';
 import { type FakeAirflow, startFakeAirflow } from '../support/fakeAirflow/index.ts';
-import { type Service, startService } from '../support/service.ts';
+import { type Json, type Service, startService } from '../support/service.ts';
 
 const open: { stop(): Promise<void> }[] = [];
 afterEach(async () => {
@@ -17,7 +17,8 @@ async function airflow(generation: 2 | 3): Promise<FakeAirflow> {
 /** `a` of prod is read by `c` of dev; the log of prod is much longer than that of dev. */
 async function site(generation: 2 | 3) {
   const [prod, dev] = [await airflow(generation), await airflow(generation)];
-  prod.dag('a', { tasks: { make: {} } });
+  prod.dag('a', { tasks: { make: { outlets: ['s3://a'] } } });
+  prod.dag('b', { tasks: { read: {} }, schedule: { assets: 's3://a' } });
   prod.dag('busy', { tasks: { make: {} } });
   dev.dag('c', { tasks: { read: {} } });
   for (let n = 0; n < 40; n++) {
@@ -39,9 +40,10 @@ async function heals(prod: FakeAirflow, service: Service, status = 'resolved') {
   prod.setOutcome('a', 'make', 'success');
   prod.person().clear('a', 'r1');
   const incident = await service.reaches(status, 'a');
-  return incident.holds.map((h: { state: string }) => h.state);
+  return Object.fromEntries(incident.holds.map((h: { dag_id: string; state: string }) => [h.dag_id, h.state]));
 }
 
+const holdOf = (incident: Json, dagId: string) => incident?.holds.find((h: { dag_id: string }) => h.dag_id === dagId)?.state;
 const ourUnpauses = (dev: FakeAirflow) => dev.effects.filter((e) => e.kind === 'unpause' && e.by === 'firedamper').length;
 
 describe.each([2, 3] as const)('on Airflow %i', (generation) => {
@@ -49,7 +51,7 @@ describe.each([2, 3] as const)('on Airflow %i', (generation) => {
     const { prod, dev, service } = await site(generation);
     await fails(prod);
     await service.until('c is paused', async () => dev.isPaused('c'));
-    expect(await heals(prod, service)).toEqual(['released']);
+    expect(await heals(prod, service)).toEqual({ b: 'released', c: 'released' });
     expect(dev.isPaused('c')).toBe(false);
   });
 
@@ -58,16 +60,44 @@ describe.each([2, 3] as const)('on Airflow %i', (generation) => {
     await fails(prod);
     await service.until('c is paused', async () => dev.isPaused('c'));
     dev.person().pause('c');
-    expect(await heals(prod, service)).toEqual(['ceded']);
+    expect(await heals(prod, service)).toEqual({ b: 'released', c: 'ceded' });
     expect(dev.isPaused('c')).toBe(true);
     expect(ourUnpauses(dev)).toBe(0);
+  });
+
+  test('away, it keeps nobody here waiting: neither the hold nor the release', async () => {
+    const { prod, dev, service } = await site(generation);
+    dev.inject({ kind: 'cut_before' });
+    await fails(prod);
+    await service.until('b is paused', async () => prod.isPaused('b'));
+    const gaps = (await service.until('it is told', async () => (await service.incident('a'))?.gaps)) as {
+      source: string;
+      why: string;
+    }[];
+    expect(gaps.find((g) => g.source === 'other_airflow')?.why).toContain('c of dev');
+    await heals(prod, service);
+    expect(prod.isPaused('b')).toBe(false);
+    expect(dev.effects.filter((e) => e.by === 'firedamper')).toEqual([]);
+  });
+
+  test('away once it is held: what is here is let go at once, and its own DAG when it is back', async () => {
+    const { prod, dev, service } = await site(generation);
+    await fails(prod);
+    await service.until('both are paused', async () => prod.isPaused('b') && dev.isPaused('c'));
+    dev.inject({ kind: 'cut_before' });
+    prod.setOutcome('a', 'make', 'success');
+    prod.person().clear('a', 'r1');
+    await service.until('b runs', async () => !prod.isPaused('b'));
+    expect(dev.isPaused('c')).toBe(true);
+    dev.heal();
+    await service.until('c runs', async () => !dev.isPaused('c'), 30_000);
   });
 
   test('what somebody has paused since its list was read is theirs, and stays paused', async () => {
     const { prod, dev, service } = await site(generation);
     dev.person().pause('c');
     await fails(prod);
-    await service.until('its hold is made', async () => (await service.incident('a'))?.holds[0]?.state === 'foreign');
+    await service.until('its hold is made', async () => holdOf(await service.incident('a'), 'c') === 'foreign');
     await heals(prod, service);
     expect(dev.isPaused('c')).toBe(true);
     expect(dev.effects.filter((e) => e.by === 'firedamper')).toEqual([]);
