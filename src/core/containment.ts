@@ -66,7 +66,7 @@ export function contain(draft: Draft, incidentId: string, survey: Survey): void 
     else within.unshift(itself);
   }
   const unsure = within.filter((dag) => !hold(draft, incident, dag, survey.switches));
-  const silent = unsure.filter((dag) => switchOf(survey.switches, dag) === null);
+  const silent = unsure.filter((dag) => !survey.switches.some((s) => s.airflow === dag.airflow));
   if (unsure.length > silent.length) requestSurvey(draft, incidentId);
   tellSpared(draft, incident, spared);
   tellGaps(draft, incident, survey.switches, silent);

@@ -77,6 +77,8 @@ export interface Survey {
 export interface SwitchFacts {
   readonly airflow: string;
   readonly dags: readonly DagFacts[];
+  /** DAGs that were asked for, and that it does not have. */
+  readonly unknown: readonly string[];
   /** A row of this Airflow's own log: what came before it was there when we looked. */
   readonly auditCursor: number | null;
   /** Why the audit log cannot be read; null when it can. */

@@ -14,15 +14,12 @@ import { end, leavingOf, observePause, releaseNow, takenOver } from './ownership
 import { type Reason, reason } from './reason.ts';
 import { setStatus } from './status.ts';
 
-/** One DAG as its own Airflow showed it: null where that did not answer. */
+/** One DAG as its own Airflow showed it. null: it did not answer, or was not asked for this DAG, whose link was found meanwhile. */
 export function switchOf(switches: readonly SwitchFacts[], dag: DagRef): Switch | null {
   const seen = switches.find((s) => s.airflow === dag.airflow);
-  if (!seen) return null;
-  return {
-    facts: seen.dags.find((d) => d.dagId === dag.dagId) ?? null,
-    op: seen.ops[dag.dagId] ?? null,
-    auditCursor: seen.auditCursor,
-  };
+  const facts = seen?.dags.find((d) => d.dagId === dag.dagId) ?? null;
+  if (!seen || (facts === null && !seen.unknown.includes(dag.dagId))) return null;
+  return { facts, op: seen.ops[dag.dagId] ?? null, auditCursor: seen.auditCursor };
 }
 
 interface Switch {

@@ -4,8 +4,8 @@
  * gave by a run of the DAG's own never is.
  */
 import { OWN_RUN } from './deliveries.ts';
-import { addMs, latest } from './draft.ts';
-import type { AssetEventFacts, Instant, RunFacts } from './facts.ts';
+import { addMs } from './draft.ts';
+import type { AssetEventFacts, Instant, RunFacts, TaskFacts } from './facts.ts';
 
 export const runKey = (run: { readonly dagId: string; readonly runId: string }): string => `${run.dagId}\n${run.runId}`;
 
@@ -36,12 +36,18 @@ export function openFor(
 const LAST: Instant = '9999';
 const earliest = (a: Instant, b: Instant): Instant => (a < b ? a : b);
 
-/** When the newest run that we gave the DAG began; '' where there is none. One that ended without having begun was marked so by a person: it read nothing. */
-export const lastGiven = (runs: readonly RunFacts[]): Instant =>
-  runs
-    .filter((run) => OWN_RUN.test(run.runId))
-    .map((run) => run.startDate ?? (run.state === 'queued' || run.state === 'running' ? LAST : ''))
-    .reduce(latest, '');
+/** Given by us for what its DAG missed. */
+export const isGiven = (run: RunFacts): boolean => OWN_RUN.test(run.runId);
+
+/**
+ * From when on all of its tasks have read; '' where none ever will: it ended without having begun, marked so by a person. The earliest start of them, because
+ * a clear of some tasks moves the beginning of the run and not that of the others.
+ */
+export function begunAt(run: RunFacts, tasks: readonly TaskFacts[]): Instant {
+  const [first, ...others] = tasks.flatMap((t) => t.startDate ?? []);
+  if (first !== undefined) return others.reduce(earliest, first);
+  return run.startDate ?? (run.state === 'queued' || run.state === 'running' ? LAST : '');
+}
 
 /**
  * When runs were made that an event caused which cannot be listed, by the date in their ids (3.x): they are its, and no other reader's. A run of before

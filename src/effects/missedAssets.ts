@@ -1,9 +1,9 @@
 /** Which events of their assets DAGs missed while they were held. An event during a pause is never queued for the paused DAG (2.10-3.3; 2.9 queues it). */
 import type { AirflowClient, AssetEvents } from '../airflow/client.ts';
-import { addMs } from '../core/draft.ts';
+import { addMs, latest } from '../core/draft.ts';
 import type { MissedAsset } from '../core/events.ts';
 import type { AssetFacts, Instant, RunFacts } from '../core/facts.ts';
-import { cameWithUnlisted, lastGiven, openFor, runKey, unlistedRuns } from '../core/missed.ts';
+import { begunAt, cameWithUnlisted, isGiven, openFor, runKey, unlistedRuns } from '../core/missed.ts';
 import { cannotBeListed } from './assetEvents.ts';
 import { clockBehind } from './clock.ts';
 import { inTurns } from './inTurns.ts';
@@ -51,7 +51,8 @@ export async function missedAssets(
   const had = new Map(
     await inTurns(doubtedReaders, async (dagId) => {
       const runs = await newestRuns(client, dagId);
-      return [dagId, { given: lastGiven(runs), unlisted: unlistedRuns(runs, since.get(dagId) ?? '', listed) }] as const;
+      const from = since.get(dagId) ?? '';
+      return [dagId, { given: await lastGiven(client, runs, from), unlisted: unlistedRuns(runs, from, listed) }] as const;
     }),
   );
   const missed = (a: AssetFacts, dagId: string) => {
@@ -79,6 +80,13 @@ export async function missedAssets(
     }
   }
   return byReader;
+}
+
+/** When the newest run that we gave the DAG began; '' where there is none since then. */
+async function lastGiven(client: AirflowClient, runs: readonly RunFacts[], since: Instant): Promise<Instant> {
+  const given = runs.filter((run) => isGiven(run) && (run.startDate === null || run.startDate >= since));
+  const begun = await inTurns(given, async (run) => begunAt(run, await client.listTasks(run.dagId, run.runId)));
+  return begun.reduce(latest, '');
 }
 
 interface Passed {

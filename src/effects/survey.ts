@@ -51,9 +51,12 @@ async function switches(deps: EffectDeps, airflow: string, wanted: readonly DagR
   // Before the pause states: whoever pauses a DAG after we saw it running must stand behind the cursor, or their pause would pass for ours. And of the
   // log of the DAG's own Airflow: behind another one's number its rows may never come.
   const cursor = await client.auditCursor();
+  const dags = await statesOf(deps, client, wanted);
+  const found = new Set(dags.map((d) => d.dagId));
   return {
     airflow,
-    dags: await statesOf(deps, client, wanted),
+    dags,
+    unknown: wanted.map((d) => d.dagId).filter((dagId) => !found.has(dagId)),
     auditCursor: cursor.readable ? cursor.id : null,
     auditGap: cursor.readable ? null : cursor.why,
     ops: Object.fromEntries(owned.map((o) => [o.dagId, settledOp(o)])),

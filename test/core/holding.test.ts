@@ -174,12 +174,12 @@ describe('the rows', () => {
   test('a DAG of which nobody knows whether it is paused is asked to pause, and found out then', () => {
     const s = new Scenario(['a>b']);
     s.fails('a');
-    s.surveyed({ dags: [] });
+    s.surveyed({ dags: [], unknown: ['b'] });
     expect(s.hold('b')?.foundPaused).toBeNull();
     const unheard = new Scenario(['a>dev/b']);
     unheard.fails('a');
     (unheard.world as { dag: unknown }).dag = () => null;
-    unheard.surveyed({ switches: [unheard.switches('prod'), { ...unheard.switches('dev'), dags: [] }] });
+    unheard.surveyed({ switches: [unheard.switches('prod'), { ...unheard.switches('dev'), dags: [], unknown: ['b'] }] });
     expect(unheard.hold('b')?.foundPaused).toBeNull();
     expect(unheard.acts()).toEqual(['pause b']);
     unheard.answer('pause_dag', { kind: 'pause_dag', found: { was: 'already_paused', settled: false } });
@@ -312,7 +312,7 @@ describe('the failing DAG itself', () => {
   test('is found paused like any other', () => {
     const s = new Scenario(['a>b'], { policy });
     s.fails('a');
-    s.surveyed({ dags: [dag('a', { paused: true })] });
+    s.surveyed({ dags: [dag('a', { paused: true }), dag('b')] });
     expect(s.holds()).toEqual({ a: 'foreign', b: 'intended' });
   });
 
@@ -400,11 +400,23 @@ describe('one claim for each DAG and episode', () => {
     expect(s.ownership('b')).toMatchObject({ auditCursor: 9, ops: [s.open('pause_dag')[0]?.op] });
   });
 
+  test('a DAG whose link was found after the survey began is asked about first', () => {
+    const s = new Scenario(['a>b']);
+    s.fails('a');
+    const began = s.switches('prod');
+    s.learns('a>c');
+    s.surveyed({ switches: [began] });
+    expect(s.acts()).toEqual(['pause b']);
+    s.surveyed({ dags: [dag('a'), dag('b'), dag('c', { paused: true })] });
+    expect(s.acts()).toEqual(['pause b']);
+    expect(s.holds()).toMatchObject({ c: 'foreign' });
+  });
+
   test('a pause of others of which nothing is known now is asked for like any other', () => {
     const s = new Scenario(['a>c', 'b>c'], { dags: [dag('c', { paused: true })] }).contained('a');
     (s.world as { dag: unknown }).dag = () => null;
     s.fails('b');
-    s.surveyed({ dags: [] });
+    s.surveyed({ dags: [], unknown: ['c'] });
     expect(s.acts()).toEqual(['pause c']);
   });
 

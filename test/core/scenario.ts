@@ -288,7 +288,7 @@ export class Scenario {
     const ops = Object.fromEntries(
       this.state.ownerships.filter((o) => o.airflow === airflow && o.state !== 'none').map((o) => [o.dagId, settledOp(o)]),
     );
-    return { airflow, dags: dags.map((d) => this.#asItStands(airflow, d)), auditCursor: 7, auditGap: null, ops };
+    return { airflow, dags: dags.map((d) => this.#asItStands(airflow, d)), unknown: [], auditCursor: 7, auditGap: null, ops };
   }
 
   /** A DAG that we hold is paused, unless a test says otherwise. */

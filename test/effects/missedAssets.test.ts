@@ -31,9 +31,11 @@ interface Site {
   readonly unreadable?: readonly number[];
   readonly queued?: Readonly<Record<string, readonly string[]>>;
   readonly runs?: Readonly<Record<string, readonly Partial<RunFacts>[]>>;
+  /** When the tasks of a run began. */
+  readonly tasks?: Readonly<Record<string, readonly (string | null)[]>>;
 }
 
-function clientOf({ consumers = ['b', 'c'], paused = [], events, unreadable = [0], queued = {}, runs = {} }: Site) {
+function clientOf({ consumers = ['b', 'c'], paused = [], events, unreadable = [0], queued = {}, runs = {}, tasks = {} }: Site) {
   const asked: string[] = [];
   let looks = 0;
   const client = {
@@ -45,6 +47,10 @@ function clientOf({ consumers = ['b', 'c'], paused = [], events, unreadable = [0
       asked.push(`runs ${dagId}`);
       if (dagId === 'gone') throw new AirflowError('not_found', 'no such DAG', { outcome: 'none', operation: 'GET' });
       return (runs[dagId] ?? []).map((one) => ({ dagId, runType: 'manual', state: 'success', queuedAt: null, ...one }));
+    },
+    listTasks: async (dagId: string, runId: string) => {
+      asked.push(`tasks ${dagId}`);
+      return (tasks[runId] ?? []).map((startDate) => ({ startDate }));
     },
     queuedAssets: async (dagId: string) => {
       asked.push(`queue ${dagId}`);
@@ -103,6 +109,19 @@ describe('what passed a DAG by', () => {
     expect((await look({ ...missed, runs: own(null, 'failed') }, reader('b'))).told.b).toEqual([1, false, ['c']]);
     const repairs = own(at(6), 'success', 'firedamper__rep-1__2026-11-21');
     expect((await look({ ...missed, runs: repairs }, reader('b'))).told.b).toEqual([1, false, ['c']]);
+  });
+
+  it('is what a run of ours had not read before some of its tasks were cleared: the others have read what was there before', async () => {
+    const missed = { events: [[event(2, 5)]] };
+    const cleared = (startDate: string | null, tasks: readonly (string | null)[]): Site => ({
+      ...missed,
+      runs: { b: [{ runId: 'firedamper__inc-1__x', startDate, state: 'running' }] },
+      tasks: { 'firedamper__inc-1__x': tasks },
+    });
+    expect((await look(cleared(at(6), [at(2), at(6)]), reader('b'))).told.b, 'in part').toEqual([1, false, ['c']]);
+    expect((await look(cleared(null, [at(2), null]), reader('b'))).told.b, 'in part, and not begun').toEqual([1, false, ['c']]);
+    expect((await look(cleared(at(6), [at(6), at(7), null]), reader('b'))).told.b, 'as a whole').toEqual([0, false, ['c']]);
+    expect((await look(cleared(null, [null, null]), reader('b'))).told.b, 'as a whole, and not begun').toEqual([0, false, ['c']]);
   });
 
   it('is not what is queued for it, nor what a run took out of the queue between two of our looks', async () => {

@@ -1,6 +1,6 @@
 /** What is read before anybody is held, of the Airflow that failed and of those whose DAGs read from it. */
 import { afterEach, expect, test, vi } from 'vitest';
-import type { AirflowClient } from '../../src/airflow/client.ts';
+import { type AirflowClient, AirflowError } from '../../src/airflow/client.ts';
 import type { State } from '../../src/core/draft.ts';
 import type { Ownership } from '../../src/core/hold.ts';
 import type { EffectDeps } from '../../src/effects/deps.ts';
@@ -49,9 +49,15 @@ async function surveyed(deps: EffectDeps) {
 test('each Airflow’s DAGs are read there, behind a row of its own log', async () => {
   const dev = airflow('dev', 3, { getDag: async (id) => dag(id, { paused: true }) });
   expect(await surveyed(depsOf([airflow('prod', 5_000), dev]))).toEqual([
-    { airflow: 'prod', dags: ['b false'], auditCursor: 5_000, auditGap: null, ops: {} },
-    { airflow: 'dev', dags: ['c true'], auditCursor: 3, auditGap: null, ops: {} },
+    { airflow: 'prod', dags: ['b false'], unknown: [], auditCursor: 5_000, auditGap: null, ops: {} },
+    { airflow: 'dev', dags: ['c true'], unknown: [], auditCursor: 3, auditGap: null, ops: {} },
   ]);
+});
+
+test('a DAG that an Airflow does not have is said to be unknown', async () => {
+  const gone = new AirflowError('not_found', 'no such DAG', { outcome: 'none', operation: 'GET' });
+  const [prod] = await surveyed(depsOf([airflow('prod', 1, { getDag: () => Promise.reject(gone) }), airflow('dev', 1)]));
+  expect(prod).toMatchObject({ dags: [], unknown: ['b'] });
 });
 
 test('our last request about a DAG is named as it was before the look; one that is under way as none', async () => {

@@ -175,7 +175,6 @@ export function touch(sim: Simulation, how: 'switch' | 'command' | 'bulk', targe
 }
 
 function clear(sim: Simulation, run: Run): void {
-  sim.truth.clearedWhole.add(`${run.dagId} ${run.runId}`);
   sim.time.as('airflow', () => sim.airflow.person('gerda').clear(run.dagId, run.runId));
 }
 

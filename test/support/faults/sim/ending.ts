@@ -97,10 +97,10 @@ function missedOnce({ truth, airflow }: Courtroom): void {
       if (given.length + own.length > 1 + releases(truth, dagId))
         truth.break('what was missed is delivered once', to, `${dagId} was given ${given.length} events and ${own.length} runs`);
       const touched = s.touches.some((t) => t.at >= held.from && t.paused);
-      // A person had the whole of an older run begin again, after all that was missed (seed 746).
+      // The whole of an older run began again after all that was missed: a person's clear (seed 746), or our repair of a run with bad data (2067).
       const reran = world
         .runsOf(dagId)
-        .some((r) => truth.clearedWhole.has(`${dagId} ${r.runId}`) && missed.every((e) => r.start !== null && e.at < r.start));
+        .some((r) => missed.every((e) => [...r.tasks.values()].every((t) => t.start !== null && e.at < t.start)) && r.clears > 0);
       if (
         missed.length > 0 &&
         after.length === 0 &&

@@ -98,8 +98,6 @@ export class Truth {
   readonly notices: string[] = [];
   readonly eventOps = new Map<string, number>();
   readonly orders: Order[] = [];
-  /** Runs of which people cleared every task, by `dag run`. */
-  readonly clearedWhole = new Set<string>();
   /** When the service was killed or started, and when Airflow went and came. */
   readonly troubles: number[] = [];
   /** When each incident was last seen open, and when each hold ended. */
