@@ -62,12 +62,15 @@ export function hold(draft: Draft, incident: Incident, dag: Reached, switches: r
   return true;
 }
 
-/** Paused when it was looked at, and we have let it go since: that pause was ours, and is no more. */
+/**
+ * We have let it go since the look began. A pause that was seen was ours, and is no more; and behind the row that the look began at our own unpause would
+ * pass for somebody's (simulator, seed 8788).
+ */
 function movedMeanwhile(draft: Draft, dag: DagRef, seen: Switch): boolean {
   const { state, op } = draft.ownership(dag);
   // Nothing is kept of a DAG that is nobody's.
   const now = state === 'none' ? null : op;
-  return seen.facts?.paused === true && (state === 'none' || state === 'ceded') && now !== seen.op;
+  return (state === 'none' || state === 'ceded') && now !== seen.op;
 }
 
 /** One more hold on a DAG: the first one pauses it, the others count. */

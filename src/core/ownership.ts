@@ -65,7 +65,7 @@ export function unpaused(draft: Draft, dag: DagRef, found: UnpauseFound): string
   switch (found.was) {
     case 'unpaused_by_us': {
       // 2.x has no marks: behind the old cursor our own unpause would pass for somebody else's.
-      draft.putOwnership({ ...own, ...behind(found.cursor), state: 'none', since: null });
+      draft.putOwnership({ ...own, ...behind(own, found.cursor), state: 'none', since: null });
       for (const h of leaving) end(draft, h, reason('released'));
       break;
     }
@@ -75,7 +75,7 @@ export function unpaused(draft: Draft, dag: DagRef, found: UnpauseFound): string
       break;
     case 'already_unpaused':
       // What people did with this pause is over with it: behind the old cursor their unpause would pass for one of the next.
-      draft.putOwnership({ ...own, ...behind(found.cursor), state: 'ceded' });
+      draft.putOwnership({ ...own, ...behind(own, found.cursor), state: 'ceded' });
       for (const h of leaving) cede(draft, h, reason('person_unpaused', { who: found.who }));
       break;
     case 'touched':
@@ -94,9 +94,9 @@ export function unpaused(draft: Draft, dag: DagRef, found: UnpauseFound): string
   return leaving.map((h) => h.incidentId);
 }
 
-/** From here on in the audit log; as before where it could not be read. */
-const behind = (cursor: number | null | undefined): Partial<Ownership> =>
-  cursor === null || cursor === undefined ? {} : { auditCursor: cursor, ops: [] };
+/** From here on in the audit log. Where nothing came, or it could not be read, our earlier requests lie behind the cursor still (simulator, seed 4305). */
+const behind = (own: Ownership, cursor: number | null | undefined): Partial<Ownership> =>
+  cursor === null || cursor === undefined || cursor === own.auditCursor ? {} : { auditCursor: cursor, ops: [] };
 
 /** A person unpaused it while our pause was still on its way to be read back. */
 export function takenOver(draft: Draft, dag: DagRef, who: string): void {

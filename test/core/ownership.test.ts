@@ -127,6 +127,14 @@ it('claimed for a new incident while Airflow refuses the unpause for good: held 
   expect(s.incident(1).status).toBe('contained');
 });
 
+it('claimed again while it was let go, and the audit log could not be read: our own requests of before are still known as ours', () => {
+  const s = claimedWhileLetGo();
+  s.answer('unpause_dag', { kind: 'unpause_dag', found: { was: 'unpaused_by_us', cursor: 7 } });
+  const own = s.ownership('c');
+  expect(own?.auditCursor).toBe(7);
+  expect(own?.ops).toHaveLength(3);
+});
+
 it('claimed for a new incident while a person takes it over from the old one: the new pause begins behind what they did with the old one', () => {
   const s = claimedWhileLetGo();
   s.answer('unpause_dag', { kind: 'unpause_dag', found: { was: 'already_unpaused', who: 'gerda', cursor: 9 } });
@@ -183,20 +191,23 @@ it('the next incident saw it run before our pause of it arrived: that is no word
   expect(s.acts()).toEqual([]);
 });
 
-it('the next incident saw our own pause, and we have let it go since: it is looked at once more, and paused', () => {
-  const s = new Scenario(['a>c', 'b>c']);
-  s.contained('a');
-  s.person({ name: 'ann', role: 'approver' }, { kind: 'release', incidentId: s.incident(0).id, comment: 'go' });
-  s.fails('b');
-  const began = s.switches('prod');
-  s.releasePlanned().unpaused();
-  s.surveyed({ switches: [began] });
-  expect(s.holds(1)).toEqual({});
-  expect(s.acts()).toEqual([]);
-  expect(s.open('survey').map((i) => i.dueAt)).toEqual([s.now]);
-  s.surveyed();
-  expect(s.acts()).toEqual(['pause c']);
-});
+it.each([true, false])(
+  'we have let it go since the next incident began to look (saw it paused: %s): it is looked at once more, and paused',
+  (seen) => {
+    const s = new Scenario(['a>c', 'b>c']);
+    s.contained('a');
+    s.person({ name: 'ann', role: 'approver' }, { kind: 'release', incidentId: s.incident(0).id, comment: 'go' });
+    s.fails('b');
+    const began = s.switches('prod');
+    s.releasePlanned().unpaused();
+    s.surveyed({ switches: [{ ...began, dags: began.dags.map((d) => (d.dagId === 'c' ? { ...d, paused: seen } : d)) }] });
+    expect(s.holds(1)).toEqual({});
+    expect(s.acts()).toEqual([]);
+    expect(s.open('survey').map((i) => i.dueAt)).toEqual([s.now]);
+    s.surveyed();
+    expect(s.acts()).toEqual(['pause c']);
+  },
+);
 
 describe('a DAG of another Airflow', () => {
   const elsewhere = () => new Scenario(['a>b', 'a>dev/c']);
