@@ -10,6 +10,7 @@ import type { DomainEvent, Outcome, OutcomeFacts, UnpauseFound } from './events.
 import type { DagRef } from './facts.ts';
 import { claimAfterUnpause, paused, pauseRefused, settleContainment } from './holding.ts';
 import type { Intent, IntentAct } from './intent.ts';
+import { isOver } from './lifecycle.ts';
 import { hear } from './matching.ts';
 import { observe } from './observation.ts';
 import { unpaused } from './ownership.ts';
@@ -105,6 +106,7 @@ function settleAll(draft: Draft, incidentIds: readonly string[]): void {
 function refuse(draft: Draft, { id, act: a }: Intent, error: string): void {
   switch (a.kind) {
     case 'survey':
+      if (!isLive(draft, a.incidentId)) return;
       draft.tell(a.incidentId, 'survey.failed', null, reason('survey_failed', { error }));
       draft.notice(a.incidentId, 'attention', a.airflow);
       return;
@@ -130,6 +132,12 @@ function refuse(draft: Draft, { id, act: a }: Intent, error: string): void {
     default:
       a satisfies never;
   }
+}
+
+/** What is over, or is being let go, misses no survey. */
+function isLive(draft: Draft, incidentId: string): boolean {
+  const incident = draft.findIncident(incidentId);
+  return incident !== undefined && !isOver(incident.status) && !incident.releasing;
 }
 
 function tellTrouble(draft: Draft, a: IntentAct, error: string): void {

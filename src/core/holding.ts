@@ -63,14 +63,14 @@ export function hold(draft: Draft, incident: Incident, dag: Reached, switches: r
 }
 
 /**
- * We have let it go since the look began. A pause that was seen was ours, and is no more; and behind the row that the look began at our own unpause would
+ * We have let it go since the look began, or found it to be somebody else's. A pause that was seen was ours, and is no more; and behind the row that the look began at our own unpause would
  * pass for somebody's (simulator, seed 8788).
  */
 function movedMeanwhile(draft: Draft, dag: DagRef, seen: Switch): boolean {
   const { state, op } = draft.ownership(dag);
   // Nothing is kept of a DAG that is nobody's.
   const now = state === 'none' ? null : op;
-  return (state === 'none' || state === 'ceded') && now !== seen.op;
+  return (state === 'none' || state === 'ceded' || state === 'foreign') && now !== seen.op;
 }
 
 /** One more hold on a DAG: the first one pauses it, the others count. */

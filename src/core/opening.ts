@@ -16,6 +16,7 @@ import { type Reason, reason } from './reason.ts';
 import type { Signal } from './signal.ts';
 import { setStatus } from './status.ts';
 import { AIRFLOW } from './timeline.ts';
+import { sendBack } from './verification.ts';
 
 export function openIncident(draft: Draft, signal: Signal, run: IncidentRun): Incident {
   const mass = massFailure(draft, signal);
@@ -168,7 +169,9 @@ function openPlatform(draft: Draft, signal: Signal, run: IncidentRun, count: num
   const open = draft.incidents().find((i) => about(i) && !isOver(i.status));
   if (open) {
     draft.tell(open.id, 'signal.joined', `${signal.dagId} ${signal.runId}`, reason('joined_cause'), AIRFLOW);
-    return draft.putIncident({ ...open, runs: [...open.runs, run] });
+    draft.putIncident({ ...open, runs: [...open.runs, run] });
+    sendBack(draft, open.id, failureReason(signal));
+    return draft.incident(open.id);
   }
   const why = reason('mass_failure', { count: String(count), window: `${draft.policy.platform.windowMs / 1000} s` });
   const incident = newIncident(draft, {

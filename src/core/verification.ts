@@ -37,6 +37,8 @@ export function verify(draft: Draft, incidentId: string, why: Reason): void {
 export function sendBack(draft: Draft, incidentId: string, why: Reason): void {
   const incident = draft.incident(incidentId);
   if (incident.status !== 'verifying' || incident.releasing || allWhole(incident)) return;
+  // What was verified was before this.
+  draft.patchIncident(incidentId, { timestamps: { ...incident.timestamps, verifiedAt: null, repairedAt: null } });
   setStatus(draft, incidentId, incident.surveyPending ? 'open' : 'contained', why);
   draft.notice(incidentId, 'attention', incident.dagId);
 }

@@ -2,7 +2,7 @@
 import type { AirflowClient, AssetEvents } from '../airflow/client.ts';
 import { addMs, latest } from '../core/draft.ts';
 import type { MissedAsset } from '../core/events.ts';
-import type { AssetFacts, Instant, RunFacts } from '../core/facts.ts';
+import type { AssetFacts, Instant, RunFacts, TaskFacts } from '../core/facts.ts';
 import { begunAt, cameWithUnlisted, isGiven, openFor, runKey, unlistedRuns } from '../core/missed.ts';
 import { cannotBeListed } from './assetEvents.ts';
 import { clockBehind } from './clock.ts';
@@ -85,9 +85,12 @@ export async function missedAssets(
 /** When the newest run that we gave the DAG began; '' where there is none since then. */
 async function lastGiven(client: AirflowClient, runs: readonly RunFacts[], since: Instant): Promise<Instant> {
   const given = runs.filter((run) => isGiven(run) && (run.startDate === null || run.startDate >= since));
-  const begun = await inTurns(given, async (run) => begunAt(run, await client.listTasks(run.dagId, run.runId)));
+  const begun = await inTurns(given, async (run) => begunAt(run, await tasksOf(client, run)));
   return begun.reduce(latest, '');
 }
+
+const tasksOf = (client: AirflowClient, run: RunFacts): Promise<readonly TaskFacts[]> =>
+  client.listTasks(run.dagId, run.runId).catch((error: unknown) => (isGone(error) ? [] : Promise.reject(error)));
 
 interface Passed {
   /** Events that no run of the DAG has had, by DAG and id, with their time. */

@@ -35,11 +35,17 @@ export async function readMissed(deps: EffectDeps, state: State, incidentId: str
     [...new Set(holds.map((h) => h.airflow))].map(async (airflow) => {
       // Their assets are looked at once more after the unpause, but what passed by the clock is planned here only.
       const mayBeAway = airflow !== home && deps.policy.release.missedIntervals === 'as_airflow';
-      return mayBeAway ? ((await soon(read(airflow))) ?? []) : read(airflow);
+      return mayBeAway ? ((await soon(read(airflow), isAway)) ?? []) : read(airflow);
     }),
   );
   return all.flat();
 }
+
+/** It may answer another time; a refusal is said to people. */
+const isAway = (error: unknown): boolean => {
+  const outcome = failure(error);
+  return outcome.result !== 'failed' || outcome.retry;
+};
 
 async function readOf(deps: EffectDeps, state: State, airflow: string, holds: readonly Hold[]): Promise<MissedFacts[]> {
   const client = deps.client(airflow);

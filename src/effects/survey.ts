@@ -7,24 +7,29 @@ import { walk } from '../core/lineage.ts';
 import { settledOp } from '../core/ownership.ts';
 import type { EffectDeps } from './deps.ts';
 import { done, failure, isGone } from './outcome.ts';
-import { soon } from './soon.ts';
+import { OTHERS_WITHIN_MS, soon } from './soon.ts';
 
 const PAGE = 100;
 
-export async function survey(deps: EffectDeps, act: { airflow: string; incidentId: string }): Promise<Outcome> {
+type Act = { readonly airflow: string; readonly incidentId: string; readonly elsewhere?: true };
+
+/** Nothing waits for it, so a slow Airflow is given time. */
+const ELSEWHERE_WITHIN_MS = 60_000;
+
+export async function survey(deps: EffectDeps, act: Act): Promise<Outcome> {
   try {
     const incident = (await deps.snapshot()).incidents.find((i) => i.id === act.incidentId);
     if (!incident) return { result: 'failed', error: 'the incident is over', retry: false };
     // The first failure may be heard before the first look at this Airflow has ended.
     if (!deps.world.hasRead(act.airflow)) await deps.resurvey(act.airflow);
     if (!deps.world.hasRead(act.airflow)) return { result: 'failed', error: 'the lineage has not been read yet', retry: true };
-    return done({ kind: 'survey', survey: await read(deps, incident) });
+    return done({ kind: 'survey', survey: await read(deps, incident, act.elsewhere ? ELSEWHERE_WITHIN_MS : OTHERS_WITHIN_MS) });
   } catch (error) {
     return failure(error);
   }
 }
 
-async function read(deps: EffectDeps, incident: Incident): Promise<Survey> {
+async function read(deps: EffectDeps, incident: Incident, othersWithinMs: number): Promise<Survey> {
   const client = deps.client(incident.airflow);
   const last = incident.runs.filter((r) => r.role === 'cause').at(-1);
   const reached = walk(deps.world.edges(), incident, null).reached;
@@ -40,7 +45,7 @@ async function read(deps: EffectDeps, incident: Incident): Promise<Survey> {
       ? client.listTasks(last.dagId, last.runId).catch((e: unknown) => (isGone(e) ? [] : Promise.reject(e)))
       : ([] as TaskFacts[]),
     switches(deps, incident.airflow, own),
-    Promise.all([...elsewhere].map(([airflow, dags]) => soon(switches(deps, airflow, dags)))),
+    Promise.all([...elsewhere].map(([airflow, dags]) => soon(switches(deps, airflow, dags), () => true, othersWithinMs))),
   ]);
   return { taskGraph, run, tasks, switches: [mine, ...others.flatMap((s) => s ?? [])] };
 }

@@ -209,6 +209,21 @@ it.each([true, false])(
   },
 );
 
+it('the next incident saw it run, and somebody has paused it since, as our own pause found out: theirs, and looked at once more', () => {
+  const s = new Scenario(['a>c', 'b>c']);
+  s.fails('a');
+  s.surveyed();
+  s.fails('b');
+  const began = s.switches('prod');
+  s.answer('pause_dag', { kind: 'pause_dag', found: { was: 'already_paused', settled: true } });
+  s.surveyed({ switches: [began] });
+  expect(s.holds(1)).toEqual({});
+  expect(s.acts()).toEqual([]);
+  s.surveyed({ dags: [dag('a'), dag('b'), dag('c', { paused: true })] });
+  expect([s.holds(0), s.holds(1)]).toEqual([{ c: 'foreign' }, { c: 'foreign' }]);
+  expect(s.acts()).toEqual([]);
+});
+
 describe('a DAG of another Airflow', () => {
   const elsewhere = () => new Scenario(['a>b', 'a>dev/c']);
 
@@ -251,6 +266,17 @@ describe('a DAG of another Airflow', () => {
     expect(s.holds()).toEqual({ b: 'held', c: 'held' });
     expect(s.open('survey')).toEqual([]);
     expect(s.incident().gaps).toEqual([]);
+  });
+
+  it('which does not answer before the incident is over is nobody’s alarm any more', () => {
+    const s = elsewhere();
+    s.fails('a');
+    s.surveyed({ switches: [s.switches('prod')] }).paused();
+    s.person({ name: 'ann', role: 'approver' }, { kind: 'dismiss', incidentId: s.incident().id, comment: 'a drill' });
+    const told = s.notices().length;
+    s.refused('survey', 'the incident is over');
+    expect(s.history('survey.failed')).toEqual([]);
+    expect(s.notices()).toHaveLength(told);
   });
 });
 

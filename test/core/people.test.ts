@@ -423,6 +423,33 @@ describe('a person’s word that the data is right', () => {
     },
   );
 
+  test('said before it failed once more is not said of that: it is asked for anew', () => {
+    const s = contained({ verify: { requirePerson: true }, release: { mode: 'confirm' } });
+    s.sees({ runs: [well] });
+    s.person(rita, { kind: 'verify', incidentId: 'inc-1', comment: 'counts match' });
+    expect(s.incident().timestamps.verifiedAt).not.toBeNull();
+    s.fails('a', 'r2');
+    expect(s.incident().timestamps.verifiedAt).toBeNull();
+    s.surveyed();
+    s.sees({ runs: [run('a', 'r2', { state: 'success', startDate: '2026-11-21T06:10:00.000Z' })] });
+    expect(s.incident()).toMatchObject({ status: 'verifying', statusReason: { code: 'waiting_for_person' } });
+    s.person(ann, { kind: 'release', incidentId: 'inc-1', comment: 'needed now' });
+    expect(s.history('incident.release_ordered')).toEqual(['a person_release (ann): needed now']);
+  });
+
+  test('about an outage of the platform is not enough while one more DAG fails', () => {
+    const s = new Scenario([], {
+      policy: { platform: { massFailureDags: 2, windowMs: 60_000 }, verify: { requirePerson: true } },
+    });
+    for (const dagId of ['x', 'y']) s.fails(dagId);
+    const platform = () => s.state.incidents.find((i) => i.type === 'platform');
+    const ended = (platform()?.runs ?? []).map((r) => run(r.dagId, r.runId, { state: 'success', startDate: RERUN }));
+    s.sees({ runs: ended });
+    expect(platform()?.status).toBe('verifying');
+    s.fails('z');
+    expect(platform()).toMatchObject({ status: 'contained', releasing: false });
+  });
+
   test('is not enough while what read it has failed', () => {
     const s = contained({ verify: { requirePerson: true } });
     s.sees({ runs: [well] });

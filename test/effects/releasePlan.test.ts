@@ -1,6 +1,6 @@
 /** What a held DAG missed, when the clocks differ. */
-import { expect, it } from 'vitest';
-import type { AirflowClient } from '../../src/airflow/client.ts';
+import { describe, expect, it } from 'vitest';
+import { type AirflowClient, AirflowError } from '../../src/airflow/client.ts';
 import { EMPTY_STATE, type State } from '../../src/core/draft.ts';
 import type { EffectDeps } from '../../src/effects/deps.ts';
 import { readMissed } from '../../src/effects/planRelease.ts';
@@ -31,4 +31,30 @@ it.each([
   const deps = { client: () => client, policy: POLICY, now: () => Date.parse(at(30)) } as unknown as EffectDeps;
   await readMissed(deps, state, 'inc-1');
   expect(asked).toEqual([since]);
+});
+
+describe('of another Airflow', () => {
+  const kinds = { unreachable: [], forbidden: 'refused' } as const;
+  it.each(Object.keys(kinds) as (keyof typeof kinds)[])('that answers %s', async (kind) => {
+    const fails = () => Promise.reject(new AirflowError(kind, kind, { outcome: 'none', operation: 'GET /assets' }));
+    const client = (id: string) => ({
+      id,
+      listAssets: fails,
+      listDags: async () => [],
+      probe: async () => ({ serverTime: at(30) }),
+    });
+    const hold = { id: 'hold-1', incidentId: 'inc-1', airflow: 'dev', dagId: 'b', state: 'held', since: at(0) };
+    const state = { ...EMPTY_STATE, holds: [hold], incidents: [{ id: 'inc-1', airflow: 'prod' }] } as unknown as State;
+    const deps = (missedIntervals: string) =>
+      ({
+        client,
+        policy: { ...POLICY, release: { ...POLICY.release, missedIntervals } },
+        now: () => Date.parse(at(30)),
+      }) as unknown as EffectDeps;
+    const read = (missedIntervals: string) => readMissed(deps(missedIntervals), state, 'inc-1').catch(() => 'refused');
+    expect(await read('as_airflow'), 'what is refused for good is told, what is away is looked at after the unpause').toEqual(
+      kinds[kind],
+    );
+    expect(await read('backfill'), 'intervals are planned here only').toBe('refused');
+  });
 });

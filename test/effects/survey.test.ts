@@ -79,6 +79,17 @@ test.each([
   expect((await surveyed(depsOf(clients))).map((s) => s.airflow)).toEqual(['prod']);
 });
 
+test('another Airflow that is slow has time when nothing else waits for it', async () => {
+  vi.useFakeTimers();
+  const slowly = <T>(value: T) => new Promise<T>((resolve) => setTimeout(resolve, 20_000, value));
+  const slow = airflow('dev', 1, { auditCursor: () => slowly({ readable: true, id: 3 }), getDag: (id) => slowly(dag(id)) });
+  const reading = survey(depsOf([airflow('prod', 1), slow]), { airflow: 'prod', incidentId: 'inc-1', elsewhere: true });
+  await vi.advanceTimersByTimeAsync(40_000);
+  expect(await reading).toMatchObject({
+    facts: { survey: { switches: [{ airflow: 'prod' }, { airflow: 'dev', auditCursor: 3 }] } },
+  });
+});
+
 test('another Airflow that never answers is left out after five seconds', async () => {
   vi.useFakeTimers();
   const hangs = airflow('dev', 1, { auditCursor: () => new Promise(() => undefined) });
