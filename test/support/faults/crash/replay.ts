@@ -46,10 +46,11 @@ function joined(lines: readonly string[]): string[] {
 const bytes = (hex: string): Buffer => Buffer.from(hex.replaceAll('\\x', ''), 'hex');
 
 function parse(line: string): Op | null {
-  const found = /^\d+\s+(\w+)\((.*)\)\s+= (-?\d+)/.exec(line);
+  const found = /^\d+\s+(\w+)\((.*)\)\s+= (-?\d+|\?)/.exec(line);
   if (found === null) return null;
   const [, call = '', args = '', result = ''] = found;
-  if (Number(result) < 0) return null;
+  // `?`: killed in the middle of it. A write may have been done: an answer that the sender had read was missing here once. Anything else counts as not done.
+  if (result === '?' ? !/write/.test(call) : Number(result) < 0) return null;
   const file = bytes(/^\d+<([^>]*)>/.exec(args)?.[1] ?? /^"([^"]*)"/.exec(args)?.[1] ?? '').toString();
   if (call === 'fsync' || call === 'fdatasync') return { kind: 'sync', file };
   if (call === 'unlink') return { kind: 'unlink', file };
