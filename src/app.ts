@@ -60,7 +60,7 @@ export async function startApp(options: AppOptions): Promise<App> {
   let closing = false;
   const onError = (error: unknown, what: string) => log.error({ err: describeError(error) }, what);
 
-  const store = await openStore(config.database, new Date(now()).toISOString(), options.onFatal);
+  const store = await openStore(config.database, new Date(now()).toISOString(), options.onFatal, config.intake.minFreeBytes);
   await markInterrupted(store, log);
   const world = await recallWorld(store, config, now);
   const clients = makeClients(options);
@@ -102,7 +102,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     gate: async (airflow, dagId) => (world.hasRead(airflow) ? gate(await store.snapshot(), world, { airflow, dagId }) : null),
     health: async () => describeHealth(config, options.version, pollerStates, world, await standing(store, closing)),
     restored: async () => describeRestore(store, [...clients.values()]),
-    metrics: createMetrics(store.read, pollerStates, store.walBytes, now),
+    metrics: createMetrics(store, pollerStates, now),
   });
   const url = await listen(http.server, config).catch((error: unknown) => store.close().then(() => Promise.reject(error)));
   const upkeep = startUpkeep(store, config, { now, log, onError });

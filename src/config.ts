@@ -62,7 +62,13 @@ export interface Config {
   readonly channels: readonly ChannelConfig[];
   /** How long rows are kept that nothing needs any more. */
   readonly retention: { readonly callbacksMs: number; readonly incidentsMs: number };
-  readonly intake: { readonly maxBodyBytes: number; readonly ratePerMinute: number; readonly toleranceMs: number };
+  readonly intake: {
+    readonly maxBodyBytes: number;
+    readonly ratePerMinute: number;
+    readonly toleranceMs: number;
+    /** Free space below which callbacks are refused. */
+    readonly minFreeBytes: number;
+  };
 }
 
 export const DEFAULT_CONFIG_FILE = 'firedamper.yaml';

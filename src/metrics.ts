@@ -1,15 +1,16 @@
 /** Prometheus metrics, read from the store and the pollers when they are asked for. */
-import { Gauge, Registry } from 'prom-client';
+import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { PollerState } from './intake/poller.ts';
-import type { ReadModels } from './store/readModels.ts';
+import type { Store } from './store/store.ts';
 
 export function createMetrics(
-  read: ReadModels,
+  store: Pick<Store, 'read' | 'walBytes' | 'freeBytes'>,
   pollers: ReadonlyMap<string, () => PollerState>,
-  walBytes: () => number,
   now: () => number,
 ): () => Promise<string> {
   const registry = new Registry();
+  // Memory, open files and how late the event loop is, under the names that everybody's dashboards know.
+  collectDefaultMetrics({ register: registry });
   const gauge = (name: string, help: string, labelNames: string[] = []) =>
     new Gauge({ name, help, labelNames, registers: [registry] });
   const incidents = gauge('firedamper_incidents', 'Incidents by status', ['status']);
@@ -20,18 +21,20 @@ export function createMetrics(
   const pollAge = gauge('firedamper_poll_age_seconds', 'Seconds since the last whole poll of an Airflow', ['airflow']);
   const up = gauge('firedamper_airflow_up', '1 when the last poll of an Airflow succeeded', ['airflow']);
   const wal = gauge('firedamper_wal_bytes', 'Size of the write-ahead log of the database');
+  const free = gauge('firedamper_disk_free_bytes', 'Room where the database is; below intake.min_free callbacks are refused');
   const set = (g: Gauge, label: string, values: Readonly<Record<string, number>>) => {
     g.reset();
     for (const [value, n] of Object.entries(values)) g.set({ [label]: value }, n);
   };
   return async () => {
-    const counts = await read.counts();
+    const counts = await store.read.counts();
     set(incidents, 'status', counts.incidentsByStatus);
     set(holds, 'state', counts.holdsByState);
     set(intents, 'state', counts.intentsByState);
     inbox.set(counts.inboxPending);
     quarantine.set(counts.quarantined);
-    wal.set(walBytes());
+    wal.set(store.walBytes());
+    free.set(store.freeBytes());
     for (const [airflow, stateOf] of pollers) {
       const state = stateOf();
       up.set({ airflow }, state.lastPollAt !== null && state.lastError === null ? 1 : 0);

@@ -23,6 +23,7 @@ export function buildConfig(tree: Group, folder: string): Config {
       maxBodyBytes: tree.need('intake.max_body'),
       ratePerMinute: tree.need('intake.rate_per_minute'),
       toleranceMs: tree.need('intake.tolerance'),
+      minFreeBytes: tree.need('intake.min_free'),
     },
   };
 }

@@ -280,6 +280,11 @@ export const TABLE = {
   'intake.max_body': key(bytes(1024, 16 * 1024 * 1024), '256KiB', 'Larger bodies are answered with 413.'),
   'intake.rate_per_minute': key(number(1, 1_000_000), '6000', 'More requests than this from one sender are answered with 429.'),
   'intake.tolerance': key(duration('1s', '1h'), '300s', 'How far the time in a signature may be from ours, either way.'),
+  'intake.min_free': key(
+    bytes(0, 1024 * 1024 * 1024 * 1024),
+    '256MiB',
+    'With less free space where the database is, callbacks are answered with 503, so that what was accepted can be finished. Never more than a tenth of that volume; 0 = never.',
+  ),
 
   retention: section('How long what is over is kept; deleted at night, a little at a time.'),
   'retention.callbacks': key(

@@ -6,6 +6,7 @@ import { CompiledQuery, type DatabaseConnection, Kysely, SqliteDialect, type Sql
 import { unavailable } from '../errors.ts';
 import { linkOldRows } from './chain.ts';
 import { enterEpoch } from './epoch.ts';
+import { makePrivate } from './files.ts';
 import { lockDatabase } from './lock.ts';
 import { migrate, refuseNewer } from './migrate.ts';
 import type { Tables } from './tables.ts';
@@ -66,6 +67,7 @@ export async function openDatabase(path: string, now: string): Promise<OpenDatab
 function open(path: string, now: string, releaseLock: () => void): OpenDatabase {
   try {
     putStrangeLogAside(path);
+    makePrivate(path);
     const db = new Database(path);
     prepare(db, path);
     const epoch = enterEpoch(db, path, now);
@@ -125,6 +127,7 @@ function prepare(db: Database.Database, path: string): void {
   const sync = db.pragma('synchronous', { simple: true });
   if (mode !== 'wal' || sync !== 2)
     throw unavailable(`${path}: journal mode ${String(mode)}, synchronous ${String(sync)}; a 202 would not be safe`);
+  if (db.pragma('foreign_keys', { simple: true }) !== 1) throw unavailable(`${path}: this SQLite does not check references`);
   migrate(db, path);
   linkOldRows(db);
 }

@@ -43,7 +43,8 @@ interface Waiting {
 
 const MAX_BATCH = 256;
 
-export function createInbox(transaction: InTransaction): Inbox {
+/** `needRoom` throws where the disk is too full for anything new. */
+export function createInbox(transaction: InTransaction, needRoom: () => void): Inbox {
   let waiting: Waiting[] = [];
   const flush = async (): Promise<void> => {
     const batch = waiting.slice(0, MAX_BATCH);
@@ -71,6 +72,7 @@ export function createInbox(transaction: InTransaction): Inbox {
   return {
     accept: (row) =>
       new Promise((resolve, reject) => {
+        needRoom();
         if (waiting.push({ row, resolve, reject }) === 1) setImmediate(flush);
       }),
     pending: (limit) =>

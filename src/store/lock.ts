@@ -2,6 +2,7 @@ import { closeSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs
 import { hostname } from 'node:os';
 import Database from 'better-sqlite3';
 import { unavailable } from '../errors.ts';
+import { makePrivate } from './files.ts';
 
 /**
  * Only one process may act on a database. The lock is SQLite's own (an OS lock on a file beside it), so it ends with the process, however
@@ -9,6 +10,7 @@ import { unavailable } from '../errors.ts';
  */
 export function lockDatabase(path: string): () => void {
   const holder = `${path}.owner`;
+  makePrivate(`${path}.lock`);
   const guard = new Database(`${path}.lock`, { timeout: 0 });
   try {
     guard.pragma('journal_mode = delete');

@@ -17,6 +17,7 @@ import { createPollMemory, type PollMemory } from './pollMemory.ts';
 import { createReadModels } from './queries.ts';
 import type { ReadModels } from './readModels.ts';
 import { forgetCallbacks, forgetIncidents } from './retention.ts';
+import { watchRoom } from './room.ts';
 import { loadState, saveDecision } from './state.ts';
 import type { Tables } from './tables.ts';
 import { createGuard, Superseded } from './trouble.ts';
@@ -53,9 +54,11 @@ export interface Store extends PollMemory {
   guardWal(): number;
   /** Of the write-ahead log, in bytes. */
   walBytes(): number;
+  /** That may be written before the disk is full, in bytes. */
+  freeBytes(): number;
   /** The last line of the history with its hash; null while there is none. Written down elsewhere, it shows a history that was made anew. */
   auditHead(): Promise<ChainHead | null>;
-  /** Why the last write did not work; null while they do. */
+  /** Why the last write did not work, or why no callback is accepted; null while all is well. */
   readonly trouble: string | null;
   readonly read: ReadModels;
   close(): Promise<void>;
@@ -75,15 +78,20 @@ export interface Claimed {
   readonly settle: boolean;
 }
 
-/** `onFatal` is called once, when nothing more may be believed of this file: from then on every write is refused. */
+/**
+ * `onFatal` is called once, when nothing more may be believed of this file: from then on every write is refused. With less than `minFreeBytes` of room
+ * callbacks are refused; 0: never.
+ */
 export async function openStore(
   path: string,
   now: Instant = new Date().toISOString(),
   onFatal: (error: FiredamperError) => void = () => undefined,
+  minFreeBytes = 0,
 ): Promise<Store> {
   const { write, read, epoch, guardWal, walBytes, changes, stillThere, close } = await openDatabase(path, now);
   let tail: Promise<unknown> = Promise.resolve();
   const guard = createGuard(path, { stillThere, changes, onFatal });
+  const room = watchRoom(path, minFreeBytes);
   /** One transaction at a time, in the order of asking. */
   const transaction = <T>(work: (trx: Transaction<Tables>) => Promise<T>): Promise<T> => {
     const fenced = async (trx: Transaction<Tables>) => {
@@ -113,17 +121,18 @@ export async function openStore(
         return Number(result.numUpdatedRows);
       }),
     snapshot: () => transaction((trx) => loadState(trx, [], '9999')),
-    inbox: createInbox(transaction),
+    inbox: createInbox(transaction, room.need),
     ...createPollMemory(transaction, read),
     forgetCallbacks: (before, limit) => transaction((trx) => forgetCallbacks(trx, before, limit)),
     forgetIncidents: (before, limit) => transaction((trx) => forgetIncidents(trx, before, limit)),
     restored: async () => codec.restoredFromRow(await read.selectFrom('service').select('restored').executeTakeFirst()),
     guardWal,
     walBytes,
+    freeBytes: room.freeBytes,
     auditHead: async () =>
       (await read.selectFrom('timeline_chain').selectAll().orderBy('id', 'desc').limit(1).executeTakeFirst()) ?? null,
     get trouble() {
-      return guard.trouble();
+      return guard.trouble() ?? room.shortage();
     },
     read: createReadModels(read),
     close: async () => {

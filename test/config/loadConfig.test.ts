@@ -78,7 +78,12 @@ describe('a good file', () => {
       channels: [{ id: 'log', events: ['opened', 'held', 'approval', 'failed', 'resolved', 'attention'] }],
       severity: { p1Tags: ['tier:1'], defaultSeverity: 'P2', p1Severity: 'P1' },
     });
-    expect(config.intake).toEqual({ maxBodyBytes: 262_144, ratePerMinute: 6000, toleranceMs: 300_000 });
+    expect(config.intake).toEqual({
+      maxBodyBytes: 262_144,
+      ratePerMinute: 6000,
+      toleranceMs: 300_000,
+      minFreeBytes: 268_435_456,
+    });
     expect(config.retention).toEqual({ callbacksMs: 30 * 86_400_000, incidentsMs: 395 * 86_400_000 });
   });
 

@@ -149,7 +149,7 @@ export function config(publicUrl: string, intake: Partial<Config['intake']> = {}
     edges: [],
     channels: [],
     retention: { callbacksMs: 1, incidentsMs: 1 },
-    intake: { maxBodyBytes: 4096, ratePerMinute: 1000, toleranceMs: 300_000, ...intake },
+    intake: { maxBodyBytes: 4096, ratePerMinute: 1000, toleranceMs: 300_000, minFreeBytes: 0, ...intake },
   };
 }
 

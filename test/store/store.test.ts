@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
@@ -40,6 +40,12 @@ const callback = (webhookId: string, quarantine: string | null = null) => ({
   receivedAt: START,
   quarantine,
   dedupeKey: null,
+});
+
+test('the file and what lies beside it are readable for their owner only', async () => {
+  await store.inbox.accept(callback('w1'));
+  for (const name of readdirSync(dir))
+    expect(`${name} ${(statSync(join(dir, name)).mode & 0o077).toString(8)}`).toBe(`${name} 0`);
 });
 
 describe('what is answered is on disk', () => {

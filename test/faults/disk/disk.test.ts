@@ -130,6 +130,29 @@ test('a disk that is truly full: nothing accepted that is not there, and everyth
   await bench.until('all that is stored is decided on', async () => rowsOf(bench.program.database).pending === 0);
 });
 
+test('a disk that is nearly full: callbacks are refused, and what was accepted before is held, acted on and recorded', async () => {
+  const disk = new SmallDisk(200 * 1_024);
+  open.push(disk);
+  const bench = await (await Bench.open({ database: join(disk.path, 'firedamper.db'), minFree: '256MiB' })).start();
+  expect((await bench.tell()).status).toBe(202);
+  disk.leave(15 * 1_024);
+  const answers: Call[] = [];
+  await bench.until('it refuses', async () => isRefusal(answers[answers.push(await bench.tell()) - 1] as Call));
+  await bench.isContained();
+  const ready = await bench.ready();
+  await bench.until('all acts are recorded', async () => rowsOf(bench.program.database).intents.every((i) => i.state === 'done'));
+  for (let i = 0; i < 3; i++) answers.push(await bench.tell());
+  disk.free();
+  await bench.until('it accepts again', async () => (await bench.tell()).status === 202);
+  const refused = answers.filter(isRefusal);
+  tell('nearly full', { refused: refused.length, accepted_without_row: bench.lost().length });
+  expect(answers.slice(-3).map((c) => c.status)).toEqual([503, 503, 503]);
+  expect(refused[0]?.body.detail).toMatch(/nearly full/);
+  expect(ready.status).toBe(503);
+  expect(ready.body.reasons[0]).toMatch(/nearly full/);
+  expect(bench.lost()).toEqual([]);
+});
+
 test('full between an act and the record of it: it is recorded when space returns, and not done again', async () => {
   const disk = new SmallDisk(4_096);
   open.push(disk);

@@ -24,6 +24,8 @@ export interface ProgramOptions {
   readonly channels?: readonly unknown[];
   readonly pollInterval?: string;
   readonly timeout?: string;
+  /** `intake.min_free`; default 0, so that a machine that is short of room breaks no test that means something else. */
+  readonly minFree?: string;
   /** Whose sources run; default the ones of this checkout. */
   readonly root?: string;
   /** A command that starts the program instead of the shell's own `node`: strace with its arguments. */
@@ -179,7 +181,7 @@ function configOf(options: ProgramOptions) {
       },
     ],
     access: { tokens: Object.entries(PEOPLE).map(([name, role]) => ({ name, role, secret: tokenOf(name as Name) })) },
-    intake: { rate_per_minute: 1_000_000 },
+    intake: { rate_per_minute: 1_000_000, min_free: options.minFree ?? 0 },
     policy: { ...options.policy, hold: { max_share: 1, ...(options.policy?.hold as object) } },
     lineage: { edges: options.edges ?? [] },
     notify: { channels: options.channels ?? [] },

@@ -1,6 +1,6 @@
 /** A disk of the test's own that can be filled to the last byte, or made read-only: a small tmpfs. Mounting needs root; without it nothing is proved. */
 import { spawnSync } from 'node:child_process';
-import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, openSync, rmSync, statfsSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { newFolder } from './program.ts';
 
@@ -10,6 +10,17 @@ export class SmallDisk {
   constructor(kilobytes: number) {
     this.path = newFolder('disk');
     run('mount', ['-t', 'tmpfs', '-o', `size=${kilobytes}k`, 'tmpfs', this.path]);
+  }
+
+  /** So many kilobytes stay free. */
+  leave(kilobytes: number): void {
+    const { bavail, bsize } = statfsSync(this.path);
+    const fd = openSync(join(this.path, 'ballast'), 'a');
+    try {
+      for (let left = bavail * bsize - kilobytes * 1_024; left > 0; left -= 4_096) writeSync(fd, Buffer.alloc(4_096));
+    } finally {
+      closeSync(fd);
+    }
   }
 
   /** To the last byte. */

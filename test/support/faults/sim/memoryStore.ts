@@ -41,7 +41,7 @@ export class Disk {
 }
 
 /** What the parts in the simulator ask of a store. */
-export type SimStore = Omit<Store, 'read' | 'restored' | 'guardWal' | 'walBytes' | 'auditHead' | 'trouble'>;
+export type SimStore = Omit<Store, 'read' | 'restored' | 'guardWal' | 'walBytes' | 'freeBytes' | 'auditHead' | 'trouble'>;
 
 export function memoryStore(disk: Disk): SimStore {
   // A later life of the service must not be written to by an earlier one; the caller drops the earlier one's timers, so nothing of it runs.
