@@ -16,7 +16,7 @@ import type { EffectDeps } from './effects/deps.ts';
 import { readMissed } from './effects/planRelease.ts';
 import { createReadBack } from './effects/readBack.ts';
 import { readDifferences } from './effects/restoreDifferences.ts';
-import { createWorker } from './effects/worker.ts';
+import { createWorker, type Worker } from './effects/worker.ts';
 import { notFound } from './errors.ts';
 import { describeHealth, previewRelease } from './health.ts';
 import type { Log, RestoreView } from './http/deps.ts';
@@ -51,6 +51,8 @@ export interface AppOptions {
 
 /** Gone within the ten seconds that supervisors give, its own end included: at 10 s exactly it left after 10.1-10.2 s, and would have been killed. */
 const SHUTDOWN_MS = 9_000;
+/** How long an answer of Airflow is waited for at the end. */
+const ANSWERS_MS = 5_000;
 /** No Airflow can be called so: ids hold no brackets. */
 const DECLARED = '(configuration)';
 
@@ -96,8 +98,8 @@ export async function startApp(options: AppOptions): Promise<App> {
     ...{ config, read: store.read, act: responder.act, now, log },
     accept: (callback) => store.inbox.accept(callback).finally(intake.wake),
     releasePreview: async (id) => {
-      const view = await store.read.incident(id);
-      return view && previewRelease(id, view.holds, await readMissed(effects, await store.snapshot(), id));
+      const [view, state] = [await store.read.incident(id), await store.snapshot()];
+      return view && previewRelease(id, view.holds, await readMissed(effects, state, id), state);
     },
     gate: async (airflow, dagId) => (world.hasRead(airflow) ? gate(await store.snapshot(), world, { airflow, dagId }) : null),
     health: async () => describeHealth(config, options.version, pollerStates, world, await standing(store, closing)),
@@ -116,10 +118,7 @@ export async function startApp(options: AppOptions): Promise<App> {
   const close = async () => {
     closing = true;
     await upkeep.stop();
-    await http.close();
-    await Promise.all([...pollers.values()].map((p) => p.stop()));
-    await worker.stop();
-    for (const part of [announcer, ...clients.values()]) part.close();
+    await stopInTurn({ http, pollers, worker, announcer, clients });
     await store.close();
   };
   return {
@@ -238,6 +237,28 @@ async function listen(server: Server, { server: { host, port } }: Config): Promi
     server.listen(port, host, resolve);
   });
   return `http://${host}:${(server.address() as AddressInfo).port}`;
+}
+
+interface Parts {
+  readonly http: { close(): Promise<void> };
+  readonly pollers: ReadonlyMap<string, Poller>;
+  readonly worker: Worker;
+  readonly announcer: { close(): void };
+  readonly clients: ReadonlyMap<string, AirflowClient>;
+}
+
+async function stopInTurn({ http, pollers, worker, announcer, clients }: Parts): Promise<void> {
+  const cutOff = () => {
+    for (const client of clients.values()) client.close();
+  };
+  // What still waits for an answer then is settled by reading at the next start; so the database is closed in time.
+  const impatient = setTimeout(cutOff, ANSWERS_MS);
+  await http.close();
+  await Promise.all([...pollers.values()].map((p) => p.stop()));
+  await worker.stop();
+  clearTimeout(impatient);
+  announcer.close();
+  cutOff();
 }
 
 /** What cannot be closed in time must not keep the process alive: everything acknowledged is on disk. */

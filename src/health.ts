@@ -1,5 +1,5 @@
 import type { Config } from './config.ts';
-import { sameDag } from './core/draft.ts';
+import { holdsWanting, type State, sameDag } from './core/draft.ts';
 import type { MissedFacts } from './core/events.ts';
 import type { Hold } from './core/hold.ts';
 import { sentence } from './core/reason.ts';
@@ -39,27 +39,35 @@ function judge(state: PollerState | undefined, gaps: readonly string[]): ['ok' |
 }
 
 /** What people see before a release, from the same facts that the release itself uses. */
-export function previewRelease(incidentId: string, holds: readonly Hold[], missed: readonly MissedFacts[]): ReleasePreview {
+export function previewRelease(
+  incidentId: string,
+  holds: readonly Hold[],
+  missed: readonly MissedFacts[],
+  state: Pick<State, 'holds' | 'incidents'>,
+): ReleasePreview {
   return {
     incidentId,
     dags: holds
       .filter((h) => h.releasedAt === null)
       .map((h) => {
         const m = missed.find((x) => sameDag(x, h));
+        const willUnpause = h.state === 'held' && holdsWanting(state, h).every((x) => x.incidentId === incidentId);
         return {
           dagId: h.dagId,
           holdState: h.state,
-          willUnpause: h.state === 'held' && m !== undefined,
+          willUnpause,
           why: h.state === 'foreign' ? 'paused before us: never unpaused by us' : sentence(h.reason),
           frozenRuns: m?.frozenRuns.map((r) => r.runId) ?? [],
           queuedRuns: m?.queuedRuns.map((r) => r.runId) ?? [],
           wouldTimeOut: m?.wouldTimeOut ?? [],
           startsByItself: m?.startsByItself ?? 0,
-          compensation: compensationOf(m),
+          compensation: willUnpause && !m ? UNREAD : compensationOf(m),
         };
       }),
   };
 }
+
+const UNREAD = 'its Airflow does not answer: what it missed is read once it runs';
 
 function compensationOf(m: MissedFacts | undefined): string {
   if (!m) return 'none';

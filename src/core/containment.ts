@@ -3,10 +3,10 @@
  * stops would have made), never a protected DAG, never more than the caps, and never a DAG that the repair itself would wait for.
  */
 import { type Draft, dagKey } from './draft.ts';
-import type { Survey, SwitchFacts } from './events.ts';
+import type { Survey } from './events.ts';
 import type { DagFacts, DagRef, LineageGap, RunFacts } from './facts.ts';
 import { anyGlob } from './glob.ts';
-import { hold, settleContainment, switchOf } from './holding.ts';
+import { hold, isClaimed, settleContainment, switchOf } from './holding.ts';
 import type { Incident, Spared } from './incident.ts';
 import type { IntentAct } from './intent.ts';
 import { isOver } from './lifecycle.ts';
@@ -19,25 +19,28 @@ import { isWhole, verify } from './verification.ts';
 /** Asks for the facts that containment needs. One survey at a time: a failure heard meanwhile is in the next one. */
 export function requestSurvey(draft: Draft, incidentId: string): void {
   draft.patchIncident(incidentId, { surveyPending: true });
-  const planned = draft.intents().some((i) => i.state === 'planned' && isSurveyOf(i.act, incidentId) && !i.act.elsewhere);
+  const planned = draft.intents().find((i) => i.state === 'planned' && isSurveyOf(i.act, incidentId));
   if (!planned) draft.intend({ kind: 'survey', airflow: draft.incident(incidentId).airflow, incidentId });
+  // One that waits for its next try is made now: there is news.
+  else if (planned.dueAt > draft.now) draft.putIntent({ ...planned, dueAt: draft.now });
 }
 
 /** Another Airflow did not answer. */
 const SILENT_AGAIN_MS = 30_000;
 
-function askElsewhere(draft: Draft, { airflow, id }: Incident): void {
-  if (draft.pending((a) => isSurveyOf(a, id) && a.elsewhere === true)) return;
-  draft.intend({ kind: 'survey', airflow, incidentId: id, elsewhere: true }, SILENT_AGAIN_MS);
+function askElsewhere(draft: Draft, { airflow, id: incidentId }: Incident, silent: boolean): void {
+  if (draft.pending((a) => a.kind === 'survey_elsewhere' && a.incidentId === incidentId)) return;
+  const act = { kind: 'survey_elsewhere', airflow, incidentId } as const;
+  if (silent) draft.intend({ ...act, again: true }, SILENT_AGAIN_MS);
+  else draft.intend(act);
 }
 
-const isSurveyOf = (a: IntentAct, incidentId: string): a is IntentAct & { kind: 'survey' } =>
-  a.kind === 'survey' && a.incidentId === incidentId;
+const isSurveyOf = (a: IntentAct, incidentId: string): boolean => a.kind === 'survey' && a.incidentId === incidentId;
 
 export function contain(draft: Draft, incidentId: string, survey: Survey): void {
   const incident = draft.findIncident(incidentId);
   if (!incident || isOver(incident.status) || incident.releasing) return;
-  const again = draft.pending((a) => isSurveyOf(a, incidentId) && !a.elsewhere);
+  const again = draft.pending((a) => isSurveyOf(a, incidentId));
   draft.patchIncident(incidentId, { surveyPending: again, runs: withSurveyed(incident, survey) });
   const proof = survey.run?.state === 'success' ? endedWell(draft, incidentId, survey.run) : null;
   const { runs } = draft.incident(incidentId);
@@ -47,7 +50,7 @@ export function contain(draft: Draft, incidentId: string, survey: Survey): void 
   // Whole again, but for its fallout: who reads it reads what is right.
   if (causes.length === 0 && runs.some((r) => r.role === 'cause')) return settleContainment(draft, incidentId);
   // A check that fails says that something before it is bad, and not what: then all that the DAG makes is.
-  const whole = causes.some((r) => r.badData);
+  const whole = causes.some((r) => r.badData || r.failedTasks.length === 0);
   const tasks = affectedTasks(survey.taskGraph, whole ? [] : causes.flatMap((r) => r.failedTasks));
   const { reached, unaffected } = walk(draft.context.world.edges(), incident, tasks);
   const spared = [...unaffected.map((d) => spare(d, reason('not_affected')))];
@@ -65,13 +68,26 @@ export function contain(draft: Draft, incidentId: string, survey: Survey): void 
     if (why) spared.push(spare(itself, why));
     else within.unshift(itself);
   }
-  const unsure = within.filter((dag) => !hold(draft, incident, dag, survey.switches));
-  const silent = unsure.filter((dag) => !survey.switches.some((s) => s.airflow === dag.airflow));
-  if (unsure.length > silent.length) requestSurvey(draft, incidentId);
+  holdThem(draft, incident, within, survey);
   tellSpared(draft, incident, spared);
-  tellGaps(draft, incident, survey.switches, silent);
   settleContainment(draft, incidentId);
-  if (silent.length > 0) askElsewhere(draft, incident);
+}
+
+/** Whom nobody has asked yet is asked now; who did not answer, later. */
+function holdThem(draft: Draft, incident: Incident, wanted: readonly Reached[], survey: Survey): void {
+  const { scope, switches } = survey;
+  const home = (dag: DagRef) => dag.airflow === incident.airflow;
+  const asked = wanted.filter((dag) => scope === undefined || home(dag) === (scope === 'home'));
+  const unsure = asked.filter((dag) => !hold(draft, incident, dag, switches));
+  const silent = unsure.filter((dag) => !switches.some((s) => s.airflow === dag.airflow));
+  const moved = unsure.filter((dag) => !silent.includes(dag));
+  if (moved.some(home)) requestSurvey(draft, incident.id);
+  const unasked = wanted.filter(
+    (dag) => !asked.includes(dag) && !home(dag) && !isClaimed(draft.holdsOf(incident.id), incident, dag),
+  );
+  tellGaps(draft, incident.id, survey, scope === 'home' ? unasked : silent);
+  if (unasked.length > 0 || moved.some((dag) => !home(dag))) askElsewhere(draft, incident, false);
+  if (silent.length > 0) askElsewhere(draft, incident, true);
 }
 
 /**
@@ -83,6 +99,8 @@ function endedWell(draft: Draft, incidentId: string, run: RunFacts): Reason | nu
   const incident = draft.incident(incidentId);
   const known = incident.runs.find((r) => r.dagId === run.dagId && r.runId === run.runId);
   if (!known || known.badData || isWhole(known) || rerunByUs(draft, incidentId).has(`${run.dagId} ${run.runId}`)) return null;
+  // A look that began before this attempt did.
+  if (known.runStart !== null && run.startDate !== null && run.startDate < known.runStart) return null;
   const anyway = known.state === 'failing' && known.runStart === run.startDate;
   const state = anyway ? 'succeeded' : 'healed';
   const runs = incident.runs.map((r) => (r === known ? ({ ...r, state } as const) : r));
@@ -92,14 +110,12 @@ function endedWell(draft: Draft, incidentId: string, run: RunFacts): Reason | nu
   return runs.every((r) => r.state === 'succeeded') ? why : reason('healed_outside');
 }
 
-/** What REST shows of the run completes what the signals told; an early read may still lag behind the callback and adds nothing then. */
-function withSurveyed(incident: Incident, survey: Survey): Incident['runs'] {
-  const run = survey.run;
-  if (!run) return incident.runs;
+/** What REST shows of the runs completes what the signals told; an early read may still lag behind the callback and adds nothing then. */
+function withSurveyed(incident: Incident, { run, tasks }: Survey): Incident['runs'] {
   return incident.runs.map((r) => {
-    if (r.dagId !== run.dagId || r.runId !== run.runId) return r;
-    const seen = survey.tasks.filter((t) => t.runId === r.runId && t.state === 'failed').map((t) => t.taskId);
+    const seen = tasks.filter((t) => t.dagId === r.dagId && t.runId === r.runId && t.state === 'failed').map((t) => t.taskId);
     const failedTasks = [...new Set([...r.failedTasks, ...seen])];
+    if (run === null || r.dagId !== run.dagId || r.runId !== run.runId) return { ...r, failedTasks };
     return {
       ...r,
       failedTasks,
@@ -168,16 +184,26 @@ function tellSpared(draft: Draft, incident: Incident, spared: readonly Spared[])
 }
 
 /** A source of facts that is missing makes the blast radius smaller than the truth may be: people must see that. */
-function tellGaps(draft: Draft, incident: Incident, switches: readonly SwitchFacts[], silent: readonly DagRef[]): void {
-  const known = new Set(incident.gaps.map((g) => g.source));
+function tellGaps(draft: Draft, incidentId: string, { scope, switches }: Survey, notHeld: readonly DagRef[]): void {
+  const incident = draft.incident(incidentId);
+  const before = (source: string): LineageGap[] => incident.gaps.filter((g) => g.source === source);
   const audit = switches.flatMap(({ auditGap }): LineageGap[] => (auditGap ? [{ source: 'audit_log', why: auditGap }] : []));
-  const names = silent.map((d) => `${d.dagId} of ${d.airflow}`).join(', ');
-  const other: LineageGap[] =
-    silent.length > 0 ? [{ source: 'other_airflow', why: `it does not answer, so these are not held yet: ${names}` }] : [];
-  const gaps = [...draft.context.world.gaps(incident.airflow), ...audit.slice(0, 1), ...other];
+  // A look at some of the Airflows says nothing of what is missing in the others.
+  const gaps = [
+    ...draft.context.world.gaps(incident.airflow),
+    ...(audit.length === 0 && scope === 'elsewhere' ? before('audit_log') : audit.slice(0, 1)),
+    ...(scope === 'home' && notHeld.length > 0 ? before('other_airflow') : scope === 'home' ? [] : silence(notHeld)),
+  ];
   for (const gap of gaps) {
-    if (!known.has(gap.source))
-      draft.tell(incident.id, 'source.gap', gap.source, reason('lineage_gap', { source: gap.source, why: gap.why }));
+    if (before(gap.source).length > 0) continue;
+    draft.tell(incidentId, 'source.gap', gap.source, reason('lineage_gap', { source: gap.source, why: gap.why }));
+    if (gap.source === 'other_airflow') draft.notice(incidentId, 'attention', notHeld.map((d) => d.dagId).join(', '));
   }
-  draft.patchIncident(incident.id, { gaps });
+  draft.patchIncident(incidentId, { gaps });
+}
+
+function silence(notHeld: readonly DagRef[]): LineageGap[] {
+  if (notHeld.length === 0) return [];
+  const names = notHeld.map((d) => `${d.dagId} of ${d.airflow}`).join(', ');
+  return [{ source: 'other_airflow', why: `it does not answer, so these are not held yet: ${names}` }];
 }

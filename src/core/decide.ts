@@ -11,11 +11,12 @@ import type { DagRef } from './facts.ts';
 import { claimAfterUnpause, paused, pauseRefused, settleContainment } from './holding.ts';
 import type { Intent, IntentAct } from './intent.ts';
 import { isOver } from './lifecycle.ts';
+import { walk } from './lineage.ts';
 import { hear } from './matching.ts';
 import { observe } from './observation.ts';
 import { unpaused } from './ownership.ts';
 import { act } from './people.ts';
-import { reason } from './reason.ts';
+import { type Reason, reason } from './reason.ts';
 import { delivered, deliveryRefused, lookedAgain, release, settleMonitoring, settleOwed, settleRelease } from './release.ts';
 import { planFailed, planned, planWaits, repairTick, stepRefused, stepSent } from './repair.ts';
 import { takeBack } from './restore.ts';
@@ -76,7 +77,8 @@ const FIRST_TOLD = 3;
 
 function apply(draft: Draft, intent: Intent, facts: OutcomeFacts): void {
   const a = intent.act;
-  if (facts.kind === 'survey' && a.kind === 'survey') contain(draft, a.incidentId, facts.survey);
+  if (facts.kind === 'survey' && (a.kind === 'survey' || a.kind === 'survey_elsewhere'))
+    contain(draft, a.incidentId, facts.survey);
   else if (facts.kind === 'pause_dag' && a.kind === 'pause_dag') settleAll(draft, paused(draft, a, facts.found));
   else if (facts.kind === 'unpause_dag' && a.kind === 'unpause_dag') afterUnpause(draft, a, facts.found);
   else if (facts.kind === 'plan_repair' && a.kind === 'plan_repair') planned(draft, a.repairId, facts.plan);
@@ -106,10 +108,10 @@ function settleAll(draft: Draft, incidentIds: readonly string[]): void {
 function refuse(draft: Draft, { id, act: a }: Intent, error: string): void {
   switch (a.kind) {
     case 'survey':
+    case 'survey_elsewhere':
       if (!isLive(draft, a.incidentId)) return;
-      draft.tell(a.incidentId, 'survey.failed', null, reason('survey_failed', { error }));
-      draft.notice(a.incidentId, 'attention', a.airflow);
-      return;
+      askAgain(draft, a, 'survey.failed', reason('survey_failed', { error }));
+      return settleContainment(draft, a.incidentId);
     case 'pause_dag':
       return settleAll(draft, pauseRefused(draft, a, error));
     case 'unpause_dag':
@@ -119,9 +121,7 @@ function refuse(draft: Draft, { id, act: a }: Intent, error: string): void {
     case 'repair_step':
       return stepRefused(draft, a.repairId, a.step, error);
     case 'plan_release':
-      draft.tell(a.incidentId, 'release.failed', null, reason('unpause_failed', { error }));
-      draft.notice(a.incidentId, 'attention', a.airflow);
-      return;
+      return askAgain(draft, a, 'release.failed', reason('unpause_failed', { error }));
     case 'plan_delivery':
       return lookedAgain(draft, id, a, []);
     case 'deliver':
@@ -134,6 +134,22 @@ function refuse(draft: Draft, { id, act: a }: Intent, error: string): void {
   }
 }
 
+/** A right that is missing now may be granted in a minute. */
+const REFUSED_AGAIN_MS = 60_000;
+
+/** What only reads is asked again for as long as it is needed, and told once: given up, it would leave DAGs running on bad data, or held for ever. */
+function askAgain(
+  draft: Draft,
+  act: IntentAct & { kind: 'survey' | 'survey_elsewhere' | 'plan_release' },
+  event: string,
+  why: Reason,
+): void {
+  draft.intend({ ...act, again: true }, REFUSED_AGAIN_MS);
+  if (act.again) return;
+  draft.tell(act.incidentId, event, null, why);
+  draft.notice(act.incidentId, 'attention', act.airflow);
+}
+
 /** What is over, or is being let go, misses no survey. */
 function isLive(draft: Draft, incidentId: string): boolean {
   const incident = draft.findIncident(incidentId);
@@ -141,7 +157,8 @@ function isLive(draft: Draft, incidentId: string): boolean {
 }
 
 function tellTrouble(draft: Draft, a: IntentAct, error: string): void {
-  if (a.kind === 'survey') draft.tell(a.incidentId, 'survey.retrying', null, reason('survey_failed', { error }));
+  if (a.kind === 'survey' || a.kind === 'survey_elsewhere')
+    draft.tell(a.incidentId, 'survey.retrying', null, reason('survey_failed', { error }));
   if (a.kind === 'plan_release' || a.kind === 'plan_delivery')
     draft.tell(a.incidentId, 'release.retrying', null, reason('missed_unread', { error }));
   if (a.kind === 'unpause_dag') {
@@ -160,9 +177,12 @@ function tellTrouble(draft: Draft, a: IntentAct, error: string): void {
 function relook(draft: Draft, airflow: string): void {
   for (const i of draft.incidents()) {
     const holding = i.status === 'open' || i.status === 'contained' || i.status === 'repairing';
-    if (i.airflow === airflow && holding && !i.releasing && i.type !== 'platform') requestSurvey(draft, i.id);
+    if (holding && !i.releasing && i.type !== 'platform' && reaches(draft, i, airflow)) requestSurvey(draft, i.id);
   }
 }
+
+const reaches = (draft: Draft, i: DagRef, airflow: string): boolean =>
+  i.airflow === airflow || walk(draft.context.world.edges(), i, null).reached.some((d) => d.airflow === airflow);
 
 /** Time has passed. A hold whose review time is over becomes a question, never an unpause. */
 function tick(draft: Draft): void {

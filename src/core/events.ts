@@ -71,6 +71,8 @@ export interface Survey {
   readonly run: RunFacts | null;
   /** State of every DAG that may be held, by Airflow. One that did not answer is not there. */
   readonly switches: readonly SwitchFacts[];
+  /** Who was asked: the incident's own Airflow, or all others. Default: everybody. */
+  readonly scope?: 'home' | 'elsewhere';
 }
 
 /** What one Airflow showed of the DAGs that may be held. */

@@ -33,6 +33,13 @@ export function gate(state: Pick<State, 'incidents' | 'holds'>, world: World, da
   return { decision: covering.some((c) => c.incident.mode === 'armed') ? 'wait' : 'pass', covering };
 }
 
+/** Not known yet whether it is to be held: its Airflow may be asked still, or does not answer. */
+function isLookedUp(incident: Incident, dag: DagRef): boolean {
+  if (incident.surveyPending) return true;
+  const silent = incident.gaps.some((g) => g.source === 'other_airflow');
+  return dag.airflow !== incident.airflow && (silent || incident.status === 'open');
+}
+
 /** A hold that a person released or took over is a person's word that this DAG may run. */
 function covers(state: Pick<State, 'holds'>, world: World, incident: Incident, dag: DagRef): Covering | null {
   const hold = state.holds.filter((h) => h.incidentId === incident.id && sameDag(h, dag)).at(-1);
@@ -40,7 +47,7 @@ function covers(state: Pick<State, 'holds'>, world: World, incident: Incident, d
   const spared: Spared | undefined = incident.spared.find((d) => sameDag(d, dag));
   if (spared) return STILL_BAD.has(spared.reason.code) ? { incident, path: spared.path } : null;
   // Heard a moment ago: who is affected is being looked up. Until then the whole DAG counts as failed, the safe side is to wait.
-  if (!incident.surveyPending || blocksRepair(world.edges(), incident, dag)) return null;
+  if (!isLookedUp(incident, dag) || blocksRepair(world.edges(), incident, dag)) return null;
   const reached = walk(world.edges(), incident, null).reached.find((d) => sameDag(d, dag));
   return reached ? { incident, path: describePath(reached.edges) } : null;
 }

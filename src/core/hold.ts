@@ -25,7 +25,7 @@ export interface Hold extends DagRef {
 /** Who paused one DAG. One row per DAG, whatever the number of holds on it. */
 export interface Ownership extends DagRef {
   readonly state: OwnershipState;
-  /** The intent that is under way or was the last, also our mark in the audit log on 3.x. */
+  /** The intent that is under way or was the last, also our mark in the audit log on 3.x; or when we learnt that somebody else has moved it. */
   readonly op: string | null;
   /** Newest audit-log id before our pause; null where the log cannot be read. */
   readonly auditCursor: number | null;

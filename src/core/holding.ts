@@ -3,14 +3,14 @@
  * pause it is, `ownership.ts` says.
  */
 import { missedUnread } from './deliveries.ts';
-import { addMs, type Draft, dagKey, latest } from './draft.ts';
+import { addMs, type Draft, dagKey, latest, sameDag } from './draft.ts';
 import type { PauseFound, SwitchFacts, UnpauseFound } from './events.ts';
 import type { DagFacts, DagRef } from './facts.ts';
 import type { Hold } from './hold.ts';
 import type { Incident } from './incident.ts';
 import { HOLD_STATE, OWNERSHIP_STATE, step } from './lifecycle.ts';
 import { describePath, type Reached } from './lineage.ts';
-import { end, leavingOf, observePause, releaseNow, takenOver } from './ownership.ts';
+import { ask, end, leavingOf, movedByOthers, observePause, releaseNow, takenOver } from './ownership.ts';
 import { type Reason, reason } from './reason.ts';
 import { setStatus } from './status.ts';
 
@@ -28,13 +28,19 @@ interface Switch {
   readonly auditCursor: number | null;
 }
 
-/** False where it cannot be said yet whose pause it is that the DAG has, or would have: then nothing is done. */
-export function hold(draft: Draft, incident: Incident, dag: Reached, switches: readonly SwitchFacts[]): boolean {
-  // Once per episode: what a person took over or let go is not claimed again for the same cause.
-  const episode = incident.timestamps.reopenedAt ?? incident.timestamps.openedAt;
+const episodeOf = ({ timestamps }: Incident) => timestamps.reopenedAt ?? timestamps.openedAt;
+
+/** Once per episode: what a person took over or let go is not claimed again for the same cause. */
+export function isClaimed(holds: readonly Hold[], incident: Incident, dag: DagRef): boolean {
+  const episode = episodeOf(incident);
   // A hold that is being let go belongs to the episode before: what failed again must be held again.
   const claimed = (h: Hold) => (h.releasedAt === null && h.state !== 'release_intended') || h.since >= episode;
-  if (draft.holdsOf(incident.id).some((h) => dagKey(h) === dagKey(dag) && claimed(h))) return true;
+  return holds.some((h) => h.incidentId === incident.id && sameDag(h, dag) && claimed(h));
+}
+
+/** False where it cannot be said yet whose pause it is that the DAG has, or would have: then nothing is done. */
+export function hold(draft: Draft, incident: Incident, dag: Reached, switches: readonly SwitchFacts[]): boolean {
+  if (isClaimed(draft.holdsOf(incident.id), incident, dag)) return true;
   const seen = switchOf(switches, dag);
   if (seen === null || movedMeanwhile(draft, dag, seen)) return false;
   const path = describePath(dag.edges);
@@ -51,7 +57,7 @@ export function hold(draft: Draft, incident: Incident, dag: Reached, switches: r
     link: dag.edges.at(-1)?.kind ?? 'config',
     depth: dag.depth,
     // Our clock may jump back: a hold never looks older than the episode that it belongs to.
-    since: latest(draft.now, episode),
+    since: latest(draft.now, episodeOf(incident)),
     reviewBy: addMs(draft.now, draft.policy.hold.reviewAfterMs),
     reviewAsked: false,
     releasedAt: null,
@@ -70,7 +76,9 @@ function movedMeanwhile(draft: Draft, dag: DagRef, seen: Switch): boolean {
   const { state, op } = draft.ownership(dag);
   // Nothing is kept of a DAG that is nobody's.
   const now = state === 'none' ? null : op;
-  return (state === 'none' || state === 'ceded' || state === 'foreign') && now !== seen.op;
+  // Seen as paused, and somebody's: the look agrees with what is known.
+  const agrees = state === 'foreign' && seen.facts?.paused === true;
+  return (state === 'none' || state === 'ceded' || state === 'foreign') && now !== seen.op && !agrees;
 }
 
 /** One more hold on a DAG: the first one pauses it, the others count. */
@@ -95,7 +103,7 @@ function claim(draft: Draft, row: Hold, { facts, op, auditCursor }: Switch): voi
 function putForeign(draft: Draft, dag: DagRef): void {
   const own = draft.ownership(dag);
   step(OWNERSHIP_STATE, dagKey(dag), own.state, 'foreign');
-  draft.putOwnership({ ...own, state: 'foreign', since: draft.now, foundPaused: true });
+  draft.putOwnership({ ...own, state: 'foreign', since: draft.now, foundPaused: true, op: movedByOthers(draft) });
 }
 
 function intendPause(draft: Draft, dag: DagRef, cursor: number | null): void {
@@ -154,7 +162,8 @@ export function paused(draft: Draft, dag: DagRef, found: PauseFound): string[] {
     for (const h of waiting) settleHold(draft, h, 'held', reason(why));
     if (uncertain) for (const h of waiting) draft.notice(h.incidentId, 'attention', dag.dagId);
     // Every hold may have ended while the PATCH was under way: then nothing wants this pause any more.
-    if (draft.holdingOn(dag).length === 0) releaseNow(draft, dag);
+    if (draft.holdingOn(dag).length === 0 && !uncertain) releaseNow(draft, dag);
+    else if (draft.holdingOn(dag).length === 0) for (const h of leaving) ask(draft, h, 'nobody can tell who paused it');
   }
   if (found.was !== 'taken_over') letLeave(draft, dag, leaving, found);
   for (const id of new Set(
@@ -182,7 +191,7 @@ function letLeave(draft: Draft, dag: DagRef, leaving: readonly Hold[], found: Pa
   // One of them is to give it what it missed, whatever the number of incidents.
   const [one] = leaving;
   if (unpaused && one) missedUnread(draft, one);
-  if (!unpaused) for (const h of leaving) end(draft, h, why);
+  if (!unpaused) for (const h of leavingOf(draft, dag)) end(draft, h, why);
 }
 
 /** Another incident may have claimed the DAG while it was being let go: what the unpause found says whose pause it is now. */
@@ -235,6 +244,8 @@ export function pauseRefused(draft: Draft, dag: DagRef, error: string): string[]
 export function settleContainment(draft: Draft, incidentId: string): void {
   const incident = draft.findIncident(incidentId);
   if (incident?.status !== 'open' || incident.surveyPending) return;
+  // Other Airflows have a moment to answer; after it, what is here is contained, and what is not is named.
+  if (draft.pending((a) => a.kind === 'survey_elsewhere' && a.incidentId === incidentId && !a.again)) return;
   const holds = draft.holdsOf(incidentId).filter((h) => h.releasedAt === null);
   if (incident.mode === 'armed' && holds.some((h) => h.state === 'intended')) return;
   draft.patchIncident(incidentId, {

@@ -7,18 +7,15 @@ import type { NotifyEvent } from './policy.ts';
  * the exhaustive switch in the worker does not compile until that file exists.
  */
 export type IntentAct =
-  | {
-      readonly kind: 'survey';
-      readonly airflow: string;
-      readonly incidentId: string;
-      /** Once more, for DAGs of another Airflow that did not answer: nothing else waits for it. */
-      readonly elsewhere?: true;
-    }
+  | { readonly kind: 'survey'; readonly airflow: string; readonly incidentId: string; readonly again?: true }
+  /** The same for DAGs of other Airflows: no hold in the incident's own waits for them. `again`: they did not answer, and are given time. */
+  | { readonly kind: 'survey_elsewhere'; readonly airflow: string; readonly incidentId: string; readonly again?: true }
   | { readonly kind: 'pause_dag'; readonly airflow: string; readonly dagId: string }
   | { readonly kind: 'unpause_dag'; readonly airflow: string; readonly dagId: string; readonly forced: boolean }
   | { readonly kind: 'plan_repair'; readonly airflow: string; readonly repairId: string }
   | { readonly kind: 'repair_step'; readonly airflow: string; readonly repairId: string; readonly step: number }
-  | { readonly kind: 'plan_release'; readonly airflow: string; readonly incidentId: string }
+  /** `again`: Airflow refused it, which has been told. */
+  | { readonly kind: 'plan_release'; readonly airflow: string; readonly incidentId: string; readonly again?: true }
   | {
       readonly kind: 'plan_delivery';
       readonly airflow: string;
@@ -65,6 +62,7 @@ export interface Intent {
 /** Acts that change something outside: each attempt is on disk before it is made, and settled by reading after a crash. The others only read. */
 export const CHANGES_OUTSIDE: Readonly<Record<IntentKind, boolean>> = {
   survey: false,
+  survey_elsewhere: false,
   pause_dag: true,
   unpause_dag: true,
   plan_repair: false,

@@ -3,7 +3,7 @@
  * platform, or something new. Each answer has a reason, also the ones that open nothing.
  */
 import { requestSurvey } from './containment.ts';
-import { addMs, type Draft, msBetween } from './draft.ts';
+import { addMs, type Draft, msBetween, sameDag } from './draft.ts';
 import { anyGlob } from './glob.ts';
 import { type Incident, type IncidentRun, isAboutFiles } from './incident.ts';
 import { isHolding, isOver } from './lifecycle.ts';
@@ -108,11 +108,11 @@ function activeFor(draft: Draft, s: Signal): Incident | undefined {
 function explains(draft: Draft, s: Signal): Incident | undefined {
   return draft.incidents().find((incident) => {
     if (isOver(incident.status) || incident.releasing || incident.airflow !== s.airflow) return false;
-    const hold = draft.holdsOf(incident.id).find((h) => h.dagId === s.dagId && (isHolding(h.state) || h.state === 'ceded'));
-    const spared = incident.spared.find((d) => d.dagId === s.dagId && d.reason.code !== 'not_affected');
+    const hold = draft.holdsOf(incident.id).find((h) => sameDag(h, s) && (isHolding(h.state) || h.state === 'ceded'));
+    const spared = incident.spared.find((d) => sameDag(d, s) && d.reason.code !== 'not_affected');
     if (!hold && !spared) return false;
     if (hold?.link === 'sensor') return true;
-    return s.runStart !== null && msBetween(incident.timestamps.failedAt, s.runStart) >= 0;
+    return s.runStart !== null && msBetween(incident.timestamps.reopenedAt ?? incident.timestamps.failedAt, s.runStart) >= 0;
   });
 }
 

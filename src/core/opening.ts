@@ -195,8 +195,11 @@ function openPlatform(draft: Draft, signal: Signal, run: IncidentRun, count: num
 export function reopen(draft: Draft, incident: Incident): Incident {
   // Our clock may have jumped back: the new episode begins after everything of the one before, or its holds would count as made already.
   const reopenedAt = draft.holdsOf(incident.id).reduce((t, h) => latest(t, addMs(h.since, 1)), draft.now);
+  // As it was while something of it is still held; else what the policy says today.
+  const held = draft.holdsOf(incident.id).some((h) => h.releasedAt === null);
   const again = draft.putIncident({
     ...incident,
+    mode: held ? incident.mode : draft.policy.mode,
     releasing: false,
     // What a released DAG has not been given yet, it is owed whatever happens to its cause.
     deliveries: incident.deliveries.filter((d) => d.state === 'waiting'),

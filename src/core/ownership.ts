@@ -14,6 +14,9 @@ import { AIRFLOW } from './timeline.ts';
 export const settledOp = (own: Ownership): string | null =>
   own.state === 'pause_intended' || own.state === 'resume_intended' ? '' : own.op;
 
+/** In place of a request of ours, for a DAG that somebody else has moved: a look that began before it says nothing of it. */
+export const movedByOthers = (draft: Draft): string => `others ${draft.now}`;
+
 /** Asks for the unpause of a DAG that is ours and that nothing holds any more. `forced`: a person said so, the audit check is skipped. */
 export function releaseNow(draft: Draft, dag: DagRef, forced = false): void {
   const own = draft.ownership(dag);
@@ -48,7 +51,7 @@ export function end(draft: Draft, hold: Hold, why: Reason): void {
   draft.tell(hold.incidentId, 'hold.released', hold.dagId, why);
 }
 
-function ask(draft: Draft, hold: Hold, why: string): void {
+export function ask(draft: Draft, hold: Hold, why: string): void {
   const because = reason('release_uncertain', { why });
   // Back to `held` each time, so that a person can say so again; told only when there is news.
   draft.putHold({ ...hold, state: 'held', reason: because });
@@ -75,12 +78,12 @@ export function unpaused(draft: Draft, dag: DagRef, found: UnpauseFound): string
       break;
     case 'already_unpaused':
       // What people did with this pause is over with it: behind the old cursor their unpause would pass for one of the next.
-      draft.putOwnership({ ...own, ...behind(own, found.cursor), state: 'ceded' });
+      draft.putOwnership({ ...own, ...behind(own, found.cursor), state: 'ceded', op: movedByOthers(draft) });
       for (const h of leaving) cede(draft, h, reason('person_unpaused', { who: found.who }));
       break;
     case 'touched':
     case 'repaused':
-      draft.putOwnership({ ...own, state: 'ceded' });
+      draft.putOwnership({ ...own, state: 'ceded', op: movedByOthers(draft) });
       for (const h of leaving) cede(draft, h, reason('person_touched', { who: found.who }));
       break;
     case 'uncertain':
@@ -100,7 +103,7 @@ const behind = (own: Ownership, cursor: number | null | undefined): Partial<Owne
 
 /** A person unpaused it while our pause was still on its way to be read back. */
 export function takenOver(draft: Draft, dag: DagRef, who: string): void {
-  draft.putOwnership({ ...draft.ownership(dag), state: 'ceded' });
+  draft.putOwnership({ ...draft.ownership(dag), state: 'ceded', op: movedByOthers(draft) });
   for (const h of [...draft.holdingOn(dag), ...leavingOf(draft, dag)]) cede(draft, h, reason('person_unpaused', { who }));
 }
 
@@ -117,7 +120,7 @@ export function observePause(draft: Draft, dag: DagRef, isPaused: boolean, who: 
   const own = draft.ownership(dag);
   if (isPaused || (own.state !== 'ours' && own.state !== 'foreign')) return [];
   const holds = draft.holdingOn(dag).filter((h) => h.state !== 'intended');
-  draft.putOwnership({ ...own, state: holds.length > 0 ? 'ceded' : 'none' });
+  draft.putOwnership({ ...own, state: holds.length > 0 ? 'ceded' : 'none', op: movedByOthers(draft) });
   for (const h of holds) cede(draft, h, reason('person_unpaused', { who: who ?? 'somebody' }));
   return holds.map((h) => h.incidentId);
 }

@@ -2,6 +2,7 @@
 import { conflict, invalid, notFound } from '../errors.ts';
 import { requireRole } from './approval.ts';
 import { requestSurvey } from './containment.ts';
+import { missedUnread } from './deliveries.ts';
 import type { Draft } from './draft.ts';
 import type { Person, PersonAct } from './events.ts';
 import { type Incident, isAboutFiles } from './incident.ts';
@@ -196,6 +197,9 @@ function releaseHold(draft: Draft, who: Actor, holdId: string, comment: string):
   if (hold.releasedAt !== null || hold.state === 'release_intended')
     throw conflict(`the hold is ${hold.state}`, { state: hold.state });
   draft.tell(hold.incidentId, 'hold.release_ordered', hold.dagId, reason('person_release'), who, comment);
+  // The plan of the release is being read, and will not name it any more.
+  const planning = draft.pending((a) => a.kind === 'plan_release' && a.incidentId === hold.incidentId);
+  if (planning && hold.state === 'held') missedUnread(draft, hold);
   letGo(draft, hold, reason('person_release'), true);
   settleRelease(draft, hold.incidentId);
   draft.answerWith({ incidentId: hold.incidentId, holdId });

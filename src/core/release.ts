@@ -37,7 +37,10 @@ export function release(draft: Draft, incidentId: string, missed: readonly Misse
     .holdsOf(incidentId)
     .filter((h) => OPEN_HOLD.has(h.state))
     .sort((a, b) => a.depth - b.depth);
-  const leaving = holds.filter((h) => h.state === 'held' && draft.holdingOn(h).every((x) => x.id === h.id));
+  // Two of one incident on one DAG: reopened while it was let go, and then nobody could tell who had paused it. The younger one leaves, the other ends.
+  const only = (h: Hold) =>
+    draft.holdingOn(h).every((x) => x.incidentId === incidentId) && draft.holdingOn(h).at(-1)?.id === h.id;
+  const leaving = holds.filter((h) => h.state === 'held' && only(h));
   for (const h of holds) letGo(draft, h, why);
   const left = new Set(draft.holdsOf(incidentId).flatMap((h) => (OPEN_HOLD.has(h.state) ? [h.id] : [])));
   const going = leaving.filter((h) => left.has(h.id));

@@ -5,14 +5,15 @@
 import { conflict, invalid } from '../errors.ts';
 import { requireRole } from './approval.ts';
 import { settled } from './deliveries.ts';
-import { type Draft, dagKey } from './draft.ts';
+import { type Draft, dagKey, sameDag } from './draft.ts';
 import type { Person, PersonAct } from './events.ts';
 import type { DagRef, Instant } from './facts.ts';
-import type { Ownership } from './hold.ts';
+import type { Hold, Ownership } from './hold.ts';
 import { settleContainment, settleHold } from './holding.ts';
 import type { Incident } from './incident.ts';
 import { CHANGES_OUTSIDE, type Intent } from './intent.ts';
 import { isActiveRepair, isOver, isUnderWay } from './lifecycle.ts';
+import { end } from './ownership.ts';
 import { reason } from './reason.ts';
 import { settleRelease } from './release.ts';
 import { setRepair, setStatus } from './status.ts';
@@ -59,13 +60,20 @@ export function takeBack(draft: Draft, paused: readonly DagRef[]): void {
     if (draft.incident(r.incidentId).status === 'repairing') setStatus(draft, r.incidentId, 'contained', why);
   }
   for (const intent of draft.intents().filter((i) => isUnderWay(i.state))) takeBackIntent(draft, intent);
-  for (const h of draft.holds().filter((x) => x.state === 'release_intended')) draft.putHold({ ...h, state: 'held' });
+  for (const h of draft.holds().filter((x) => x.state === 'release_intended')) keepHeld(draft, h);
   for (const own of draft.ownerships()) {
     if (own.state === 'resume_intended') stillOurs(draft, own);
     else if (own.state === 'ours') draft.putOwnership({ ...own, uncertain: true });
   }
   for (const i of draft.incidents()) dropDeliveries(draft, i);
   draft.putRestored({ ...restored, fileSaid });
+}
+
+/** Its incident was opened again meanwhile, and has claimed the DAG anew: one hold is enough. */
+function keepHeld(draft: Draft, h: Hold): void {
+  const anew = draft.holdsOf(h.incidentId).some((x) => x.id !== h.id && sameDag(x, h) && x.releasedAt === null);
+  if (anew) end(draft, h, reason('still_held', { incidents: h.incidentId }));
+  else draft.putHold({ ...h, state: 'held' });
 }
 
 /** Let go of when the file was copied: what had claimed it for another incident meanwhile waits for no unpause any more. */
@@ -138,7 +146,7 @@ function underWay(draft: Draft, { act }: Intent): FileSaid['underWay'][number][]
 /** A pause and a delivery can be recognised in Airflow, so they are settled by reading; the rest is dropped, and decided anew if it is still wanted. */
 function takeBackIntent(draft: Draft, intent: Intent): void {
   const { kind } = intent.act;
-  if (kind === 'survey' || kind === 'plan_release') return;
+  if (kind === 'survey' || kind === 'survey_elsewhere' || kind === 'plan_release') return;
   if (kind === 'pause_dag' || kind === 'deliver') draft.putIntent({ ...intent, state: 'unknown' });
   else draft.putIntent({ ...intent, state: 'failed', lastError: 'dropped: the database was restored from an earlier time' });
 }

@@ -9,6 +9,7 @@ const CAP_MS = 30_000;
 /** After so many attempts the act is given up and people are told. Holding and releasing are never given up for an unreachable Airflow. */
 const MAX_ATTEMPTS: Readonly<Record<IntentKind, number>> = {
   survey: Number.POSITIVE_INFINITY,
+  survey_elsewhere: Number.POSITIVE_INFINITY,
   pause_dag: Number.POSITIVE_INFINITY,
   unpause_dag: Number.POSITIVE_INFINITY,
   plan_repair: 5,

@@ -1,6 +1,7 @@
 /** What a look at Airflow has to cover, derived from what is under way. Pure, so that nothing watched can be forgotten in a place of its own. */
 import type { State } from './draft.ts';
 import type { Instant } from './facts.ts';
+import { isAboutFiles } from './incident.ts';
 import { isOver } from './lifecycle.ts';
 
 export interface WatchList {
@@ -44,7 +45,7 @@ export function watchList(state: State, airflow: string): WatchList {
     runs: [...runs.values()],
     ranges,
     released: [...new Set(released)],
-    latest: [...new Set(waiting.map((i) => i.dagId))],
+    latest: [...new Set(waiting.filter((i) => !isAboutFiles(i)).map((i) => i.dagId))],
     paused: owned,
     busy:
       steps.length > 0 ||

@@ -22,6 +22,8 @@ export function failure(error: unknown): Outcome {
 
 export const isGone = (error: unknown): boolean => error instanceof AirflowError && error.kind === 'not_found';
 
+export const isForbidden = (error: unknown): boolean => error instanceof AirflowError && error.kind === 'forbidden';
+
 /** Looks at about 1, 3 and 6 s after the answer was lost. */
 const LOOKS_BEFORE_REPEAT = 3;
 

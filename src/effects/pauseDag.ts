@@ -1,6 +1,7 @@
 /** Pauses one DAG by its exact id; ours only on read-back. */
 import { holdsWanting, sameDag } from '../core/draft.ts';
 import type { Outcome, PauseFound } from '../core/events.ts';
+import type { AuditRow } from '../core/facts.ts';
 import type { Intent } from '../core/intent.ts';
 import { isOurs } from './audit.ts';
 import type { EffectDeps } from './deps.ts';
@@ -70,6 +71,8 @@ async function undoneBy(deps: EffectDeps, act: Act): Promise<string | null> {
   const arrived = audit.rows.findIndex((r) => isOurs(r, ours, true));
   if (arrived < 0) return null;
   // 3.0.x write no direction that can be trusted: somebody was there, and it is not paused.
-  const after = audit.rows.slice(arrived).findLast((r) => !isOurs(r, ours, true) && r.paused !== true);
+  // 2.x has no marks: an unpause of ours from an earlier hold may stand behind a cursor that did not move.
+  const others = (r: AuditRow) => !isOurs(r, ours, true) && !isOurs(r, ours, false);
+  const after = audit.rows.slice(arrived).findLast((r) => others(r) && r.paused !== true);
   return after ? (after.owner ?? 'somebody') : null;
 }

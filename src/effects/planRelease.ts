@@ -7,7 +7,7 @@ import type { Hold } from '../core/hold.ts';
 import { clockBehind } from './clock.ts';
 import type { EffectDeps } from './deps.ts';
 import { missedAssets, type Reader } from './missedAssets.ts';
-import { done, failure } from './outcome.ts';
+import { done, failure, isGone } from './outcome.ts';
 import { detailsOf } from './planDelivery.ts';
 import { soon } from './soon.ts';
 
@@ -68,14 +68,12 @@ interface Reading {
   readonly assets: ReadonlyMap<string, readonly MissedAsset[]>;
 }
 
-const heldByOthers = (state: State, h: Hold): boolean => holdsWanting(state, h).some((other) => other.id !== h.id);
+const heldByOthers = (state: State, h: Hold): boolean =>
+  holdsWanting(state, h).some((other) => other.incidentId !== h.incidentId);
 
 async function missedBy(r: Reading, { dagId, since }: Reader): Promise<MissedFacts> {
   const details = await detailsOf(r.client, dagId);
-  const [frozenRuns, queuedRuns] = await Promise.all([
-    r.client.listRuns(dagId, { states: ['running'], limit: 100 }),
-    r.client.listRuns(dagId, { states: ['queued'], limit: 100 }),
-  ]);
+  const [frozenRuns, queuedRuns] = await Promise.all([runsOf(r.client, dagId, 'running'), runsOf(r.client, dagId, 'queued')]);
   return {
     ...{ airflow: r.airflow, dagId, since, details, frozenRuns, queuedRuns },
     missedAssets: r.assets.get(dagId) ?? [],
@@ -84,6 +82,10 @@ async function missedBy(r: Reading, { dagId, since }: Reader): Promise<MissedFac
     wouldTimeOut: details ? timedOut(details, frozenRuns, r.deps.now()) : [],
   };
 }
+
+/** 3.x: 404 of a DAG that was deleted. */
+const runsOf = (client: AirflowClient, dagId: string, state: 'running' | 'queued'): Promise<readonly RunFacts[]> =>
+  client.listRuns(dagId, { states: [state], limit: 100 }).catch((e: unknown) => (isGone(e) ? [] : Promise.reject(e)));
 
 /** 3.0.6-3.3.2 and 2.11.2: nothing before its time; one run without catch-up; with catch-up every missed interval. */
 async function startsByItself(r: Reading, d: DagDetails): Promise<number> {

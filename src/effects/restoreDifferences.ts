@@ -48,7 +48,8 @@ async function pauses(reading: Reading): Promise<Difference[]> {
   const { client, fileSaid } = reading;
   const dags = new Map((await client.listDags()).map((d) => [d.dagId, d]));
   const owned = here(reading, fileSaid.owned);
-  const known = new Set([...owned, ...here(reading, fileSaid.paused)].map(dagKey));
+  // What a person had once taken over is nobody's: that we hold it now is news.
+  const known = new Set([...owned.filter((o) => o.state !== 'ceded'), ...here(reading, fileSaid.paused)].map(dagKey));
   const news = [...dags.values()].filter((d) => d.paused && !known.has(dagKey({ airflow: client.id, dagId: d.dagId })));
   const blamed = await Promise.all(news.slice(0, MOST_ASKED).map((d) => pausedSince(client, d.dagId)));
   const more = news.length - blamed.length;

@@ -1,53 +1,91 @@
 /** Reads the facts for containment: the shape of the failing DAG, what failed in its runs, the state of whoever may be held, the audit cursor. */
-import type { AirflowClient } from '../airflow/client.ts';
+import { type AirflowClient, AirflowError } from '../airflow/client.ts';
 import type { Outcome, Survey, SwitchFacts } from '../core/events.ts';
 import type { DagFacts, DagRef, TaskFacts } from '../core/facts.ts';
+import { isClaimed } from '../core/holding.ts';
 import type { Incident } from '../core/incident.ts';
 import { walk } from '../core/lineage.ts';
 import { settledOp } from '../core/ownership.ts';
 import type { EffectDeps } from './deps.ts';
-import { done, failure, isGone } from './outcome.ts';
+import { done, failure, isForbidden, isGone } from './outcome.ts';
 import { OTHERS_WITHIN_MS, soon } from './soon.ts';
 
 const PAGE = 100;
 
-type Act = { readonly airflow: string; readonly incidentId: string; readonly elsewhere?: true };
+type Act = { readonly airflow: string; readonly incidentId: string; readonly again?: true };
 
-/** Nothing waits for it, so a slow Airflow is given time. */
-const ELSEWHERE_WITHIN_MS = 60_000;
+/** Nothing waits for another try, so a slow Airflow is given time. */
+const AGAIN_WITHIN_MS = 60_000;
 
-export async function survey(deps: EffectDeps, act: Act): Promise<Outcome> {
+/** What may be held in the incident's own Airflow, and what failed there. */
+export const survey = (deps: EffectDeps, act: Act): Promise<Outcome> => look(deps, act, readHome);
+
+/** What may be held in the others: each by its own switch and log. */
+export const surveyElsewhere = (deps: EffectDeps, act: Act): Promise<Outcome> =>
+  look(deps, act, (d, incident) => readElsewhere(d, incident, act.again ? AGAIN_WITHIN_MS : OTHERS_WITHIN_MS));
+
+async function look(
+  deps: EffectDeps,
+  act: Act,
+  read: (deps: EffectDeps, incident: Incident) => Promise<Survey>,
+): Promise<Outcome> {
   try {
     const incident = (await deps.snapshot()).incidents.find((i) => i.id === act.incidentId);
-    if (!incident) return { result: 'failed', error: 'the incident is over', retry: false };
+    if (!incident || incident.releasing) return { result: 'failed', error: 'the incident is over', retry: false };
     // The first failure may be heard before the first look at this Airflow has ended.
     if (!deps.world.hasRead(act.airflow)) await deps.resurvey(act.airflow);
     if (!deps.world.hasRead(act.airflow)) return { result: 'failed', error: 'the lineage has not been read yet', retry: true };
-    return done({ kind: 'survey', survey: await read(deps, incident, act.elsewhere ? ELSEWHERE_WITHIN_MS : OTHERS_WITHIN_MS) });
+    return done({ kind: 'survey', survey: await read(deps, incident) });
   } catch (error) {
     return failure(error);
   }
 }
 
-async function read(deps: EffectDeps, incident: Incident, othersWithinMs: number): Promise<Survey> {
+async function readHome(deps: EffectDeps, incident: Incident): Promise<Survey> {
   const client = deps.client(incident.airflow);
-  const last = incident.runs.filter((r) => r.role === 'cause').at(-1);
+  const causes = incident.runs.filter((r) => r.role === 'cause');
+  const last = causes.at(-1);
+  // Of a run without a known failed task all that its DAG makes counts as bad, so it is asked which they were.
+  const unclear = causes.filter((r) => r !== last && r.state === 'failed' && r.failedTasks.length === 0).slice(-MOST_UNCLEAR);
   const reached = walk(deps.world.edges(), incident, null).reached;
   const own = [...reached, ...(deps.policy.hold.pauseFailingDag ? [incident] : [])].filter((d) => d.airflow === incident.airflow);
-  const elsewhere = Map.groupBy(
-    reached.filter((d) => d.airflow !== incident.airflow),
-    (d) => d.airflow,
-  );
-  const [taskGraph, run, tasks, mine, others] = await Promise.all([
+  const [taskGraph, run, tasks, mine] = await Promise.all([
     client.getTaskGraph(incident.dagId).catch(() => null),
-    last ? client.getRun(last.dagId, last.runId) : null,
-    last
-      ? client.listTasks(last.dagId, last.runId).catch((e: unknown) => (isGone(e) ? [] : Promise.reject(e)))
-      : ([] as TaskFacts[]),
+    last ? client.getRun(last.dagId, last.runId).catch(unaskable(null)) : null,
+    Promise.all([...unclear, ...(last ? [last] : [])].map((r) => tasksOf(client, r))),
     switches(deps, incident.airflow, own),
-    Promise.all([...elsewhere].map(([airflow, dags]) => soon(switches(deps, airflow, dags), () => true, othersWithinMs))),
   ]);
-  return { taskGraph, run, tasks, switches: [mine, ...others.flatMap((s) => s ?? [])] };
+  return { taskGraph, run, tasks: tasks.flat(), switches: [mine], scope: 'home' };
+}
+
+const MOST_UNCLEAR = 10;
+
+const tasksOf = (client: AirflowClient, run: { dagId: string; runId: string }): Promise<readonly TaskFacts[]> =>
+  client.listTasks(run.dagId, run.runId).catch((e: unknown) => (isGone(e) ? [] : unaskable([])(e)));
+
+/** An id with a slash, where the site allows such: what is known from the signal has to do. */
+const unaskable =
+  <T>(instead: T) =>
+  (error: unknown): T => {
+    if (error instanceof AirflowError && error.kind === 'bad_id') return instead;
+    throw error;
+  };
+
+async function readElsewhere(deps: EffectDeps, incident: Incident, withinMs: number): Promise<Survey> {
+  const { holds } = await deps.snapshot();
+  const others = walk(deps.world.edges(), incident, null).reached.filter(
+    (d) => d.airflow !== incident.airflow && !isClaimed(holds, incident, d),
+  );
+  const [taskGraph, ...read] = await Promise.all([
+    deps
+      .client(incident.airflow)
+      .getTaskGraph(incident.dagId)
+      .catch(() => null),
+    ...[...Map.groupBy(others, (d) => d.airflow)].map(([airflow, dags]) =>
+      soon(switches(deps, airflow, dags), () => true, withinMs),
+    ),
+  ]);
+  return { taskGraph, run: null, tasks: [], switches: read.flatMap((s) => s ?? []), scope: 'elsewhere' };
 }
 
 async function switches(deps: EffectDeps, airflow: string, wanted: readonly DagRef[]): Promise<SwitchFacts> {
@@ -73,8 +111,9 @@ async function statesOf(deps: EffectDeps, client: AirflowClient, wanted: readonl
   if (wanted.length === 0) return [];
   const pages = Math.max(1, Math.ceil(deps.world.dagCount(client.id) / PAGE));
   if (wanted.length > pages) return client.listDags();
+  // One that we may not read keeps no other from being held: it is paused without having been seen, and refused by itself.
   const found = await Promise.all(
-    wanted.map((d) => client.getDag(d.dagId).catch((e: unknown) => (isGone(e) ? null : Promise.reject(e)))),
+    wanted.map((d) => client.getDag(d.dagId).catch((e: unknown) => (isGone(e) || isForbidden(e) ? null : Promise.reject(e)))),
   );
   return found.filter((d): d is DagFacts => d !== null);
 }

@@ -16,7 +16,7 @@ import { planRelease } from './planRelease.ts';
 import { planRepair } from './planRepair.ts';
 import { repairStep } from './repairStep.ts';
 import { type Announce, sendNotice } from './sendNotice.ts';
-import { survey } from './survey.ts';
+import { survey, surveyElsewhere } from './survey.ts';
 import { unpauseDag } from './unpauseDag.ts';
 
 export interface Worker {
@@ -47,6 +47,8 @@ const makeLanes = (): Lane[] => [
   { kinds: ['pause_dag', 'unpause_dag'], width: 64, running: 0 },
   // Not together with the plans: a hold waits for its survey, and plans hang where dry runs hang.
   { kinds: ['survey'], width: 8, running: 0 },
+  // Eight of them at an Airflow that is slow kept a failure in another one waiting for 52 s.
+  { kinds: ['survey_elsewhere'], width: 8, running: 0 },
   { kinds: ['plan_repair', 'plan_release', 'plan_delivery'], width: 8, running: 0 },
   { kinds: ['repair_step', 'deliver'], width: 8, running: 0 },
   { kinds: ['send_notice'], width: 4, running: 0 },
@@ -159,6 +161,8 @@ function perform(effects: EffectDeps, announce: Announce, intent: Intent, settle
   switch (act.kind) {
     case 'survey':
       return survey(effects, act);
+    case 'survey_elsewhere':
+      return surveyElsewhere(effects, act);
     case 'pause_dag':
       return pauseDag(effects, intent, act, settle);
     case 'unpause_dag':

@@ -148,7 +148,7 @@ class AirflowPoller implements Poller {
     await this.#hearFailures(due);
     const watched = watchList(await store.snapshot(), this.#airflow);
     this.#busy = watched.busy;
-    const seen = await observe(client, watched, world.dagCount(this.#airflow));
+    const { seen, trouble } = await observe(client, watched, world.dagCount(this.#airflow));
     if (seen) await responder.respond({ type: 'observed', airflow: this.#airflow, seen });
     await responder.respond({ type: 'tick' });
     if (due) {
@@ -156,6 +156,8 @@ class AirflowPoller implements Poller {
       if (world.hasRead(this.#airflow)) survey.catch((error: unknown) => this.#failed(error));
       else await survey;
     }
+    // Told only now: what cannot be read of one DAG keeps nothing else from being seen.
+    if (trouble !== null) throw trouble;
     // Set while we polled: what the overlap covers does no harm.
     if (Math.abs(now() - Date.parse(startedAt)) > OVERLAP_MS / 2) this.#clockMoved = true;
     this.#state = { ...this.#state, lastPollAt: startedAt, lastError: null };
@@ -280,7 +282,10 @@ const MOST_RUNS = 50;
 async function withRuns(client: AirflowClient, signals: readonly Signal[]): Promise<readonly Signal[]> {
   const wanted = new Map(signals.filter((s) => s.runType === null).map((s) => [runKey(s), s]));
   if (wanted.size > MOST_RUNS) return signals;
-  const read = await Promise.all([...wanted].map(async ([key, s]) => [key, await client.getRun(s.dagId, s.runId)] as const));
+  const read = await Promise.all(
+    // One that cannot be asked for (an id with a slash) goes as it is: without it nothing of this Airflow would be heard any more.
+    [...wanted].map(async ([key, s]) => [key, await client.getRun(s.dagId, s.runId).catch(unlessAway)] as const),
+  );
   const runs = new Map(read);
   return signals.map((s) => {
     const run = s.runType === null ? runs.get(runKey(s)) : null;
@@ -288,25 +293,57 @@ async function withRuns(client: AirflowClient, signals: readonly Signal[]): Prom
   });
 }
 
+/** Airflow is there and does not show it. */
+function unlessAway(error: unknown): null {
+  if (error instanceof AirflowError && !AWAY.has(error.kind)) return null;
+  throw error;
+}
+const AWAY: ReadonlySet<AirflowError['kind']> = new Set(['unreachable', 'timeout', 'unauthorized', 'not_airflow']);
+
 const runKey = (s: { dagId: string; runId: string }): string => `${s.dagId}\n${s.runId}`;
 
-/** Reads what the watch list names; null when it names nothing. */
-async function observe(client: AirflowClient, w: WatchList, dagCount: number): Promise<Observation | null> {
-  if (w.runs.length + w.ranges.length + w.released.length + w.paused.length === 0) return null;
+/**
+ * Reads what the watch list names; null when it names nothing. One answer that cannot be had (a run that Airflow fails to show, a DAG that we may not read)
+ * leaves out just that: all of it together once kept every other incident of that Airflow from ending. `trouble`: the first of what went wrong.
+ */
+async function observe(
+  client: AirflowClient,
+  w: WatchList,
+  dagCount: number,
+): Promise<{ seen: Observation | null; trouble: unknown }> {
+  let trouble: unknown = null;
+  const each = async <T, R>(all: readonly T[], read: (one: T) => Promise<R>): Promise<R[]> => {
+    const ends = await Promise.allSettled(all.map(read));
+    trouble ??= ends.find((e) => e.status === 'rejected')?.reason ?? null;
+    return ends.flatMap((e) => (e.status === 'fulfilled' ? [e.value] : []));
+  };
+  const runsOf = (dagId: string, filter: Parameters<AirflowClient['listRuns']>[1]) => listRuns(client, dagId, filter);
   const [byId, ranges, latest, released, paused] = await Promise.all([
-    Promise.all(w.runs.map(async (r) => ({ ...r, run: await client.getRun(r.dagId, r.runId) }))),
-    Promise.all(w.ranges.map((r) => client.listRuns(r.dagId, { logicalDateFrom: r.from, logicalDateTo: r.to, limit: 1_000 }))),
-    Promise.all(w.latest.map((dagId) => client.listRuns(dagId, { states: ['success'], limit: 1 }))),
-    Promise.all(w.released.map((dagId) => client.listRuns(dagId, { limit: 10 }))),
-    pauseStates(client, w.paused, dagCount),
+    each(w.runs, async (r) => ({ ...r, run: await client.getRun(r.dagId, r.runId) })),
+    each(w.ranges, (r) => runsOf(r.dagId, { logicalDateFrom: r.from, logicalDateTo: r.to, limit: 1_000 })),
+    each(w.latest, (dagId) => runsOf(dagId, { states: ['success'], limit: 1 })),
+    each(w.released, (dagId) => runsOf(dagId, { limit: 10 })),
+    each(w.paused.length === 0 ? [] : [w.paused], (watched) => pauseStates(client, watched, dagCount)),
   ]);
-  return {
+  const nothing = [byId, ranges, latest, released, paused].every((part) => part.length === 0);
+  const seen = {
     runs: [...byId.flatMap((r) => r.run ?? []), ...ranges.flat(), ...latest.flat()],
     goneRuns: byId.filter((r) => r.run === null).map(({ dagId, runId }) => ({ dagId, runId })),
-    paused,
+    paused: paused.flat(),
     releasedRuns: released.flat(),
   };
+  return { seen: nothing ? null : seen, trouble };
 }
+
+/** 3.x answers 404 for a DAG that was deleted, 2.x an empty list. */
+const listRuns: (client: AirflowClient, ...args: Parameters<AirflowClient['listRuns']>) => Promise<readonly RunFacts[]> = (
+  client,
+  ...args
+) =>
+  client.listRuns(...args).catch((error: unknown) => {
+    if (error instanceof AirflowError && error.kind === 'not_found') return [];
+    throw error;
+  });
 
 /** From the list when that costs fewer requests. Who did it is asked only for a DAG that is not paused any more. */
 async function pauseStates(
@@ -314,7 +351,6 @@ async function pauseStates(
   watched: WatchList['paused'],
   dagCount: number,
 ): Promise<Observation['paused']> {
-  if (watched.length === 0) return [];
   const viaList = watched.length > Math.max(1, Math.ceil(dagCount / PAGE));
   const dags = viaList
     ? await client.listDags()

@@ -196,7 +196,7 @@ describe('the rows', () => {
     ]);
     expect(s.open('pause_dag').map((i) => i.act)).toEqual([{ kind: 'pause_dag', airflow: 'dev', dagId: 'b' }]);
     expect(s.history('hold.foreign')).toEqual(['b already_paused (firedamper)']);
-    expect(s.ownership('b')).toMatchObject({ state: 'foreign', foundPaused: true, since: s.now, op: null });
+    expect(s.ownership('b')).toMatchObject({ state: 'foreign', foundPaused: true, since: s.now, op: `others ${s.now}` });
   });
 });
 

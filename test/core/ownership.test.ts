@@ -247,24 +247,32 @@ describe('a DAG of another Airflow', () => {
   it('which does not answer keeps nobody waiting: people are told, and it is looked at again', () => {
     const s = elsewhere();
     s.fails('a');
-    s.surveyed({ switches: [s.switches('prod')] }).paused();
+    const home = () => s.surveyed({ scope: 'home', switches: [s.switches('prod')] }).paused();
+    home();
+    expect(s.holds(), 'what is here is held at once').toEqual({ b: 'held' });
+    expect([s.incident().status, s.history('source.gap')], 'it has a moment to answer').toEqual(['open', []]);
+    s.surveyedElsewhere();
     expect(s.incident().status).toBe('contained');
-    expect(s.holds()).toEqual({ b: 'held' });
     expect(s.history('source.gap')).toHaveLength(1);
     expect(s.history('source.gap')[0]).toContain('c of dev');
-    expect(Date.parse(s.open('survey')[0]?.dueAt ?? '') - Date.parse(s.now)).toBe(30_000);
-    s.later(30_000).surveyed({ switches: [s.switches('prod')] });
-    expect(s.history('source.gap')).toHaveLength(1);
+    expect(s.notices().filter((n) => n === 'attention c')).toHaveLength(1);
+    const asked = () => s.open('survey_elsewhere').map((i) => [i.act, Date.parse(i.dueAt) - Date.parse(s.now)]);
+    const again = { kind: 'survey_elsewhere', airflow: 'prod', incidentId: 'inc-1', again: true };
+    expect(asked()).toEqual([[again, 30_000]]);
+    s.later(30_000).surveyedElsewhere();
+    expect(s.history('source.gap'), 'told once').toHaveLength(1);
     s.fails('a', 'r2');
+    expect(s.open('survey').map((i) => i.dueAt)).toEqual([s.now]);
+    home();
+    expect(s.incident(), 'a new failure does not wait for it').toMatchObject({ status: 'contained', surveyPending: false });
+    expect(asked(), 'it is asked once').toEqual([[again, 30_000]]);
     expect(
-      s.open('survey').map((i) => Date.parse(i.dueAt) - Date.parse(s.now)),
-      'a new failure does not wait for it',
-    ).toEqual([30_000, 0]);
-    s.surveyed({ switches: [s.switches('prod')] });
-    expect(s.open('survey'), 'it is asked once').toHaveLength(1);
-    s.later(30_000).surveyed().paused();
+      s.incident().gaps.map((g) => g.source),
+      'still away',
+    ).toEqual(['other_airflow']);
+    s.later(30_000).surveyedElsewhere('dev').paused();
     expect(s.holds()).toEqual({ b: 'held', c: 'held' });
-    expect(s.open('survey')).toEqual([]);
+    expect(s.open('survey_elsewhere')).toEqual([]);
     expect(s.incident().gaps).toEqual([]);
   });
 
@@ -274,7 +282,7 @@ describe('a DAG of another Airflow', () => {
     s.surveyed({ switches: [s.switches('prod')] }).paused();
     s.person({ name: 'ann', role: 'approver' }, { kind: 'dismiss', incidentId: s.incident().id, comment: 'a drill' });
     const told = s.notices().length;
-    s.refused('survey', 'the incident is over');
+    s.refused('survey_elsewhere', 'the incident is over');
     expect(s.history('survey.failed')).toEqual([]);
     expect(s.notices()).toHaveLength(told);
   });

@@ -6,6 +6,7 @@ import { START } from './scenario.ts';
 const airflow = 'prod';
 const ACTS: Readonly<Record<IntentKind, IntentAct>> = {
   survey: { kind: 'survey', airflow, incidentId: 'inc-1' },
+  survey_elsewhere: { kind: 'survey_elsewhere', airflow, incidentId: 'inc-1' },
   pause_dag: { kind: 'pause_dag', airflow, dagId: 'b' },
   unpause_dag: { kind: 'unpause_dag', airflow, dagId: 'b', forced: false },
   plan_repair: { kind: 'plan_repair', airflow, repairId: 'rep-1' },

@@ -276,10 +276,20 @@ export class Scenario {
 
   /** What is said of DAGs and of the audit log is said of `prod`; a look that began earlier names the `ops` of then. */
   surveyed(change: Partial<Survey & SwitchFacts> = {}): this {
-    const { taskGraph = null, tasks = [], run = null, switches, ...ofProd } = change;
+    const { taskGraph = null, tasks = [], run = null, switches, scope, ...ofProd } = change;
     const airflows = [...new Set(['prod', ...[...this.#dags.keys()].map((key) => key.split('/')[0] ?? '')])];
     const all = switches ?? airflows.map((a) => ({ ...this.switches(a), ...(a === 'prod' ? ofProd : {}) }));
-    this.answer('survey', { kind: 'survey', survey: { taskGraph, tasks, run, switches: all } });
+    this.answer('survey', { kind: 'survey', survey: { taskGraph, tasks, run, switches: all, ...(scope ? { scope } : {}) } });
+    return this;
+  }
+
+  /** Of other Airflows only these have answered. */
+  surveyedElsewhere(...answered: readonly string[]): this {
+    const switches = answered.map((a) => this.switches(a));
+    this.answer('survey_elsewhere', {
+      kind: 'survey',
+      survey: { taskGraph: null, tasks: [], run: null, switches, scope: 'elsewhere' },
+    });
     return this;
   }
 

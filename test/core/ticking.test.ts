@@ -23,6 +23,11 @@ const GIVEN: Readonly<Record<IntentKind, () => Scenario>> = {
     s.fails('a');
     return s;
   },
+  survey_elsewhere: () => {
+    const s = new Scenario(['a>b', 'a>dev/c']);
+    s.fails('a');
+    return s.surveyed({ scope: 'home', switches: [s.switches('prod')] });
+  },
   pause_dag: () => GIVEN.survey().surveyed(),
   unpause_dag: () => GIVEN.plan_release().releasePlanned([missed('b')]),
   plan_repair: () => {
@@ -118,16 +123,27 @@ describe('Airflow refuses for good', () => {
     expect(s.notices()).toContain('failed rep-1');
   });
 
-  test('the survey: looked at again when time passes, as long as the incident is open', () => {
-    const s = GIVEN.survey().refused('survey');
-    expect(s.incident()).toMatchObject({ status: 'open', surveyPending: true });
-    expect(s.open('survey')).toEqual([]);
-    s.tick();
-    expect(s.open('survey').map((i) => i.act)).toEqual([{ kind: 'survey', airflow: 'prod', incidentId: 'inc-1' }]);
-    s.tick();
-    expect(s.open('survey')).toHaveLength(1);
+  test.each(['survey', 'survey_elsewhere', 'plan_release'] as const)(
+    '%s: asked again every minute for as long as it is needed, and told once',
+    (kind) => {
+      const s = GIVEN[kind]();
+      const told = () => s.timeline.filter((t) => /^(survey|release)\.failed$/.test(t.event)).length;
+      for (let n = 0; n < 10; n++) {
+        s.refused(kind);
+        expect(s.open(kind)).toMatchObject([{ act: { kind, again: true }, state: 'planned' }]);
+        expect(Date.parse(s.open(kind)[0]?.dueAt ?? '') - Date.parse(s.now)).toBe(60_000);
+        s.later(60_000).tick();
+      }
+      expect([told(), s.notices().filter((n) => n === 'attention prod').length]).toEqual([1, 1]);
+    },
+  );
+
+  test('the survey: a failure that is heard meanwhile does not wait for the next try', () => {
+    const s = GIVEN.survey().refused('survey').later(10_000);
+    s.fails('a', 'r2');
+    expect(s.open('survey').map((i) => i.dueAt)).toEqual([s.now]);
     s.surveyed().paused();
-    s.tick();
+    expect(s.holds()).toEqual({ b: 'held' });
     expect(s.open('survey')).toEqual([]);
   });
 });

@@ -105,6 +105,17 @@ describe('pausing', () => {
     expect(dag.paused).toBe(false);
   });
 
+  it('2.x, which has no marks: our own unpause of an earlier hold is no person who undid the pause', async () => {
+    const dag = new OneDag({ marked: false });
+    dag.touch('firedamper', true);
+    dag.touch('firedamper', false);
+    const ops = ['fd-1', 'fd-2', 'fd-3'];
+    expect(foundBy(await pauseDag(dag.deps({ ops }), intent({ attempts: 2 }), act, true))).toEqual({
+      was: 'paused_by_us',
+      settled: false,
+    });
+  });
+
   it('an earlier attempt whose last word was a refused connection is looked at like one whose answer was lost', async () => {
     const dag = new OneDag();
     dag.touch('firedamper', true, 'fd-1');

@@ -2,9 +2,10 @@
 import { afterEach, expect, test, vi } from 'vitest';
 import { type AirflowClient, AirflowError } from '../../src/airflow/client.ts';
 import type { State } from '../../src/core/draft.ts';
+import type { Outcome, SwitchFacts } from '../../src/core/events.ts';
 import type { Ownership } from '../../src/core/hold.ts';
 import type { EffectDeps } from '../../src/effects/deps.ts';
-import { survey } from '../../src/effects/survey.ts';
+import { survey, surveyElsewhere } from '../../src/effects/survey.ts';
 import { dag, edge, POLICY, run, Scenario } from '../core/scenario.ts';
 
 afterEach(() => {
@@ -40,10 +41,19 @@ function depsOf(clients: readonly AirflowClient[], ownerships: readonly Partial<
   } as unknown as EffectDeps;
 }
 
+const ACT = { airflow: 'prod', incidentId: 'inc-1' };
+const seen = async (outcome: Promise<Outcome>) => {
+  const read = await outcome;
+  if (read.result !== 'done' || read.facts.kind !== 'survey') throw new Error(JSON.stringify(read));
+  return read.facts.survey;
+};
+const shown = (all: readonly SwitchFacts[]) => all.map((s) => ({ ...s, dags: s.dags.map((d) => `${d.dagId} ${d.paused}`) }));
+
+/** First here, then elsewhere. */
 async function surveyed(deps: EffectDeps) {
-  const outcome = await survey(deps, { airflow: 'prod', incidentId: 'inc-1' });
-  if (outcome.result !== 'done' || outcome.facts.kind !== 'survey') throw new Error(JSON.stringify(outcome));
-  return outcome.facts.survey.switches.map((s) => ({ ...s, dags: s.dags.map((d) => `${d.dagId} ${d.paused}`) }));
+  const both = [await seen(survey(deps, ACT)), await seen(surveyElsewhere(deps, ACT))];
+  expect(both.map((s) => s.scope)).toEqual(['home', 'elsewhere']);
+  return shown(both.flatMap((s) => s.switches));
 }
 
 test('each Airflow’s DAGs are read there, behind a row of its own log', async () => {
@@ -83,17 +93,55 @@ test('another Airflow that is slow has time when nothing else waits for it', asy
   vi.useFakeTimers();
   const slowly = <T>(value: T) => new Promise<T>((resolve) => setTimeout(resolve, 20_000, value));
   const slow = airflow('dev', 1, { auditCursor: () => slowly({ readable: true, id: 3 }), getDag: (id) => slowly(dag(id)) });
-  const reading = survey(depsOf([airflow('prod', 1), slow]), { airflow: 'prod', incidentId: 'inc-1', elsewhere: true });
+  const reading = seen(surveyElsewhere(depsOf([airflow('prod', 1), slow]), { ...ACT, again: true }));
   await vi.advanceTimersByTimeAsync(40_000);
-  expect(await reading).toMatchObject({
-    facts: { survey: { switches: [{ airflow: 'prod' }, { airflow: 'dev', auditCursor: 3 }] } },
+  expect((await reading).switches).toMatchObject([{ airflow: 'dev', auditCursor: 3 }]);
+});
+
+test('what is here is read without a word of the others', async () => {
+  const untouched = new Proxy({} as AirflowClient, {
+    get: () => {
+      throw new Error('asked');
+    },
   });
+  const deps = depsOf([airflow('prod', 1)]);
+  const client = (id: string) => (id === 'prod' ? airflow('prod', 1) : untouched);
+  expect((await seen(survey({ ...deps, client }, ACT))).switches.map((s) => s.airflow)).toEqual(['prod']);
+});
+
+test('a DAG that we may not read keeps no other from being held', async () => {
+  const refused = new AirflowError('forbidden', 'Forbidden', { outcome: 'none', operation: 'GET' });
+  const [prod] = shown(
+    (await seen(survey(depsOf([airflow('prod', 1, { getDag: () => Promise.reject(refused) })]), ACT))).switches,
+  );
+  expect(prod).toMatchObject({ dags: [], unknown: ['b'] });
+});
+
+test('who was claimed already is not asked about again, and of an incident that is let go nobody', async () => {
+  const deps = depsOf([airflow('prod', 1), airflow('dev', 1)]);
+  const state = await deps.snapshot();
+  const [incident] = state.incidents;
+  const hold = {
+    incidentId: 'inc-1',
+    airflow: 'dev',
+    dagId: 'c',
+    state: 'held',
+    releasedAt: null,
+    since: incident?.timestamps.openedAt,
+  };
+  const holds = { ...deps, snapshot: async () => ({ ...state, holds: [hold] }) as unknown as State };
+  expect((await seen(surveyElsewhere(holds, ACT))).switches).toEqual([]);
+  const over = {
+    ...deps,
+    snapshot: async () => ({ ...state, incidents: [{ ...incident, releasing: true }] }) as unknown as State,
+  };
+  expect(await surveyElsewhere(over, ACT)).toMatchObject({ result: 'failed', retry: false });
 });
 
 test('another Airflow that never answers is left out after five seconds', async () => {
   vi.useFakeTimers();
   const hangs = airflow('dev', 1, { auditCursor: () => new Promise(() => undefined) });
-  const reading = surveyed(depsOf([airflow('prod', 1), hangs]));
+  const reading = seen(surveyElsewhere(depsOf([airflow('prod', 1), hangs]), ACT));
   await vi.advanceTimersByTimeAsync(5_000);
-  expect((await reading).map((s) => s.airflow)).toEqual(['prod']);
+  expect((await reading).switches).toEqual([]);
 });

@@ -70,11 +70,9 @@ describe.each([2, 3] as const)('on Airflow %i', (generation) => {
     dev.inject({ kind: 'cut_before' });
     await fails(prod);
     await service.until('b is paused', async () => prod.isPaused('b'));
-    const gaps = (await service.until('it is told', async () => (await service.incident('a'))?.gaps)) as {
-      source: string;
-      why: string;
-    }[];
-    expect(gaps.find((g) => g.source === 'other_airflow')?.why).toContain('c of dev');
+    const away = (i: Json) => i?.gaps.find((g: { source: string }) => g.source === 'other_airflow');
+    const gap = await service.until('it is told', async () => away(await service.incident('a')), 20_000);
+    expect(gap.why).toContain('c of dev');
     await heals(prod, service);
     expect(prod.isPaused('b')).toBe(false);
     expect(dev.effects.filter((e) => e.by === 'firedamper')).toEqual([]);
