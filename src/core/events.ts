@@ -46,7 +46,7 @@ export type Outcome =
   | { readonly result: 'done'; readonly facts: OutcomeFacts }
   /** Certainly not done; `retry` says whether trying again makes sense. */
   | { readonly result: 'failed'; readonly error: string; readonly retry: boolean }
-  /** `unread`: a look for an earlier attempt's effect failed too, so nothing new is known. */
+  /** `unread`: a look for an earlier attempt's effect failed too, or is not enough, so nothing new is known and nothing was sent. */
   | { readonly result: 'unknown'; readonly error: string; readonly unread?: true }
   /** Certainly not done and nothing is wrong: Airflow is not there yet. Asked again soon, without an end and without counting as an attempt. */
   | { readonly result: 'not_yet'; readonly why: string };

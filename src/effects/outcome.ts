@@ -26,12 +26,16 @@ export const isForbidden = (error: unknown): boolean => error instanceof Airflow
 
 /** Looks at about 1, 3 and 6 s after the answer was lost. */
 const LOOKS_BEFORE_REPEAT = 3;
+const NOT_SHOWN = 'the answer was lost, and Airflow does not show the effect yet';
 
 /**
  * Not seen in Airflow does not mean that it will not come: a request that timed out, or that a gateway gave up on, may still be under way (Airflow
- * answering after 49 s: #49800). What Airflow would do a second time without a word is looked for several times before it is sent again.
+ * answering after 49 s: #49800). What Airflow would do a second time without a word is looked for several times before it is sent again. Looks that
+ * nobody answered count for nothing: a server or database that stands still for a minute goes on with everything at once, and the first look that is
+ * answered may overtake the request itself. So the look before it must have been answered as well.
  */
 export function mayStillCome(intent: Intent): Outcome | null {
-  if (intent.attempts > LOOKS_BEFORE_REPEAT) return null;
-  return { result: 'unknown', error: 'the answer was lost, and Airflow does not show the effect yet' };
+  if (intent.attempts > LOOKS_BEFORE_REPEAT && intent.lastError === NOT_SHOWN) return null;
+  // Nothing was sent: never the attempt at which it is given up, however many looks nobody answered.
+  return { result: 'unknown', error: NOT_SHOWN, unread: true };
 }

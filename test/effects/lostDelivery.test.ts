@@ -16,6 +16,7 @@ const event: Delivered['delivery'] = { how: 'event', assetKey: '1', uri: 's3://a
 /** `deliver` on an Airflow whose clock is so far from ours, and how many events it was sent. */
 function site(answers: Partial<AirflowClient>, skew = 0) {
   let posted = 0;
+  let lastError: string | null = null;
   const client = {
     probe: async () => ({ serverTime: iso(NOW + skew) }),
     createAssetEvent: async () => {
@@ -26,15 +27,13 @@ function site(answers: Partial<AirflowClient>, skew = 0) {
   const deps = { client: () => client, now: () => NOW, policy: POLICY } as unknown as EffectDeps;
   return {
     posted: () => posted,
-    deliver: (delivery: Delivered['delivery'], attempts: number, settle: boolean) => {
+    deliver: async (delivery: Delivered['delivery'], attempts: number, settle: boolean) => {
       const act: Delivered = { kind: 'deliver', airflow: 'prod', incidentId: 'inc-1', delivery };
       const times = { createdAt: iso(NOW), dueAt: iso(NOW) };
-      return deliver(
-        deps,
-        { ...{ id: 'int-1', act, state: 'sending', op: 'fd-1', attempts, lastError: null }, ...times },
-        act,
-        settle,
-      );
+      const intent = { ...{ id: 'int-1', act, state: 'sending' as const, op: 'fd-1', attempts, lastError }, ...times };
+      const outcome = await deliver(deps, intent, act, settle);
+      lastError = outcome.result === 'failed' || outcome.result === 'unknown' ? outcome.error : null;
+      return outcome;
     },
   };
 }
@@ -56,7 +55,26 @@ test('an event that cannot be listed may be ours: it is looked for again, and po
   const s = site({ listAssetEvents: async () => ({ events: [], unreadable: 1 }), listRuns: async () => [] });
   expect(await s.deliver(event, 9, true)).toMatchObject({ result: 'failed', retry: true });
   expect(s.posted()).toBe(0);
-  expect(await s.deliver(event, 15, true)).toMatchObject({ result: 'done' });
+  expect(await s.deliver(event, 15, true)).toMatchObject({ result: 'unknown', unread: true });
+  expect(await s.deliver(event, 16, true)).toMatchObject({ result: 'done' });
+  expect(s.posted()).toBe(1);
+});
+
+/** A server that stood still for half a minute may do what it was asked after it has answered the first look. */
+test('looks that nobody answered count for nothing: the event is not posted again before two in a row were answered', async () => {
+  let answered = false;
+  const away = new AirflowError('timeout', 'no answer', { outcome: 'none', operation: 'GET /assets/events' });
+  const s = site({ listAssetEvents: async () => (answered ? { events: [], unreadable: 0 } : Promise.reject(away)) });
+  for (const attempt of [2, 3, 4, 5, 40])
+    expect(await s.deliver(event, attempt, true)).toMatchObject({ result: 'failed', retry: true });
+  answered = true;
+  expect(await s.deliver(event, 41, true)).toMatchObject({ result: 'unknown', unread: true });
+  expect(s.posted()).toBe(0);
+  answered = false;
+  expect(await s.deliver(event, 42, true)).toMatchObject({ result: 'failed', retry: true });
+  answered = true;
+  expect(await s.deliver(event, 43, true)).toMatchObject({ result: 'unknown' });
+  expect(await s.deliver(event, 44, true)).toMatchObject({ result: 'done' });
   expect(s.posted()).toBe(1);
 });
 
@@ -80,7 +98,8 @@ test.each<readonly [string, readonly RunFacts[], number]>([
     listRuns: async (dagId) => (dagId === 'b' ? runs : []),
   });
   expect(await s.deliver(event, 9, true)).toMatchObject(posted === 0 ? { result: 'done' } : { result: 'failed', retry: true });
-  expect(await s.deliver(event, 15, true)).toMatchObject({ result: 'done' });
+  expect(await s.deliver(event, 15, true)).toMatchObject({ result: posted === 0 ? 'done' : 'unknown' });
+  expect(await s.deliver(event, 16, true)).toMatchObject({ result: 'done' });
   expect(s.posted()).toBe(posted);
 });
 
