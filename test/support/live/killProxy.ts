@@ -3,6 +3,8 @@ import {
   request as httpRequest,
   type IncomingHttpHeaders,
   type IncomingMessage,
+  type RequestListener,
+  type Server,
   type ServerResponse,
 } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -32,6 +34,9 @@ export interface KillProxy {
   ambush(plan: Ambush): Promise<ProxiedRequest>;
   /** Answers requests itself where `rule` gives an answer. */
   answer(rule: (request: ProxiedRequest) => { readonly status: number; readonly body: unknown } | null): void;
+  /** Nobody listens and every connection is cut, as on a server that was killed; `up` listens again, at the same address. */
+  down(): Promise<void>;
+  up(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -56,7 +61,7 @@ export async function startKillProxy(target: string): Promise<KillProxy> {
     return hit.plan.lose;
   }
 
-  const server = createServer(async (incoming, outgoing) => {
+  const serve: RequestListener = async (incoming, outgoing) => {
     const body = await bodyOf(incoming);
     const request = { method: incoming.method ?? 'GET', path: incoming.url ?? '/', body: body.toString() };
     seen.push(request);
@@ -67,20 +72,32 @@ export async function startKillProxy(target: string): Promise<KillProxy> {
     if (typeof answer === 'string') return void outgoing.writeHead(502).end(answer);
     if (await spring('after', request)) return void incoming.socket.destroy();
     pass(answer, outgoing);
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  };
+  let port = 0;
+  let server: Server | null = null;
+  const up = async () => {
+    const next = createServer(serve);
+    await new Promise<void>((resolve, reject) => next.once('error', reject).listen(port, '127.0.0.1', resolve));
+    port = (next.address() as AddressInfo).port;
+    server = next;
+  };
+  const down = async () => {
+    const old = server;
+    server = null;
+    if (old === null) return;
+    const ended = new Promise<void>((resolve) => old.close(() => resolve()));
+    old.closeAllConnections();
+    await ended;
+  };
+  await up();
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `http://127.0.0.1:${port}`,
     seen,
     ambush: (plan) => new Promise((done) => waiting.push({ plan, done })),
     answer(next) {
       rule = next;
     },
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
+    ...{ down, up, close: down },
   };
 }
 

@@ -124,6 +124,21 @@ export class Truth {
     return rows.map((row) => (/"is_paused": true/.test(row.extra) ? 'pause' : 'unpause'));
   }
 
+  /** How many backfills of this DAG there ever were; 2.x has none. */
+  async backfills(dagId: string): Promise<number> {
+    return this.three ? Number((await this.#get(`/backfills?dag_id=${enc(dagId)}&limit=1`)).total_entries) : 0;
+  }
+
+  /** The marks of the events that Firedamper itself has made of this asset, one for each event. */
+  async deliveries(uri: string): Promise<string[]> {
+    const [list, events, id] = this.three ? ['assets', 'asset_events', 'asset_id'] : ['datasets', 'dataset_events', 'dataset_id'];
+    const found = (await this.#get(`/${list}?limit=100&uri_pattern=${enc(uri)}`))[list] as Row[];
+    const asset = found.find((row) => row.uri === uri);
+    if (!asset) throw new Error(`no asset ${uri}`);
+    const rows = (await this.#get(`/${list}/events?limit=100&${id}=${asset.id}`))[events] as { extra?: Row }[];
+    return rows.flatMap(({ extra }) => (extra?.firedamper_op === undefined ? [] : [String(extra.firedamper_op)]));
+  }
+
   /** Successful executions by the tasks' own word, oldest first: `day` is the logical day, or "none". */
   records(dagId: string): { readonly task: string; readonly run: string; readonly day: string; readonly at: number }[] {
     const file = join(this.#lab.records, `${dagId}.jsonl`);

@@ -71,11 +71,21 @@ export class ApiServer {
     await ended;
   }
 
-  #signal(): void {
+  /** Stops the server and its workers where they stand: the machine still takes connections for them, and nobody answers. */
+  freeze(): void {
+    this.#signal('SIGSTOP');
+  }
+
+  /** They go on with whatever has come meanwhile, also with what nobody waits for any more. */
+  thaw(): void {
+    this.#signal('SIGCONT');
+  }
+
+  #signal(signal: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT' = 'SIGKILL'): void {
     const pid = this.#child?.pid;
     if (pid === undefined || this.#child?.exitCode !== null || this.#child.signalCode !== null) return;
     try {
-      process.kill(-pid, 'SIGKILL');
+      process.kill(-pid, signal);
     } catch {
       // It has ended in this very moment.
     }
