@@ -19,7 +19,7 @@ afterAll(async () => {
 const DAYS = [0, 1].map((n) => new Date(Date.parse(lab.start) + n * 86_400_000).toISOString().slice(0, 10));
 const REPAIR = truth.three ? 'backfill' : 'clear';
 /** Long enough for the request itself and several looks after it to time out. */
-const STILL_MS = 20_000;
+const STILL_MS = 25_000;
 
 async function held(prefix: string) {
   const [failing, reader] = [`${prefix}_a`, `${prefix}_b`];
