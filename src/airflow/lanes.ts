@@ -47,7 +47,7 @@ export interface LaneOptions {
 }
 
 export interface Lane {
-  /** Rejects with `AirflowError` only. `repeatable`: a GET or the state-setting PATCH; everything else is sent at most once. */
+  /** Rejects with `AirflowError` only. `repeatable`: a GET or the PATCH that pauses; everything else is sent at most once. */
   run<T>(operation: string, repeatable: boolean, work: () => Promise<T>): Promise<T>;
   readonly state: 'closed' | 'open' | 'half_open';
 }

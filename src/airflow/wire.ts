@@ -15,6 +15,8 @@ export interface CallSpec {
   readonly body?: unknown;
   /** A POST that changes nothing: a dry run. A lost answer is then no unknown outcome; it is still not repeated. */
   readonly changesNothing?: boolean;
+  /** Not even this PATCH is sent again by itself: between two tries a person may have been there, and that is looked for first. */
+  readonly lookFirst?: boolean;
   /** A 500 is about the rows that were asked for and says nothing of the server: it is not tried again and does not count for the breaker. */
   readonly rowsMayBreakIt?: boolean;
 }
@@ -54,7 +56,7 @@ export const createWire = (parts: WireParts, auth: Authenticator | null, prefix:
       ofRows: spec.rowsMayBreakIt === true,
     };
     const path = prefix + fillPath(operation, template, spec.ids ?? {}) + queryText(spec.query ?? {});
-    const repeatable = method === 'get' || method === 'patch';
+    const repeatable = method === 'get' || (method === 'patch' && spec.lookFirst !== true);
     let lost = false;
     try {
       return await parts.lanes[spec.lane].run(operation, repeatable, async () => {

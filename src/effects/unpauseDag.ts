@@ -10,20 +10,21 @@ import type { Intent } from '../core/intent.ts';
 import { isOurs, touchedBy } from './audit.ts';
 import { clockBehind } from './clock.ts';
 import type { EffectDeps } from './deps.ts';
-import { done, failure, isGone } from './outcome.ts';
+import { done, failure, isGone, mayStillCome } from './outcome.ts';
 
 type Act = { readonly airflow: string; readonly dagId: string; readonly forced: boolean };
 
 export async function unpauseDag(deps: EffectDeps, intent: Intent, act: Act, settle: boolean): Promise<Outcome> {
   try {
-    return done({ kind: 'unpause_dag', found: await unpause(deps, intent, act, settle) });
+    const found = await unpause(deps, intent, act, settle);
+    return 'result' in found ? found : done({ kind: 'unpause_dag', found });
   } catch (error) {
     if (isGone(error)) return done({ kind: 'unpause_dag', found: { was: 'gone' } });
     return failure(error);
   }
 }
 
-async function unpause(deps: EffectDeps, intent: Intent, act: Act, settle: boolean): Promise<UnpauseFound> {
+async function unpause(deps: EffectDeps, intent: Intent, act: Act, settle: boolean): Promise<UnpauseFound | Outcome> {
   const client = deps.client(act.airflow);
   const own = (await deps.snapshot()).ownerships.find((o) => sameDag(o, act));
   if (!own) return { was: 'uncertain', why: 'nothing is known about who paused it' };
@@ -47,7 +48,12 @@ async function unpause(deps: EffectDeps, intent: Intent, act: Act, settle: boole
   // The order to let go whoever touched it is about what was before the order. Airflow may have been away for an hour since.
   const since = act.forced && !asked ? null : ordered;
   const who = since === null ? null : before.who(since);
-  if (who !== null) return { was: 'touched', who };
+  if (who !== null) {
+    // Ours is not in the log, but may still be under way: carried out after the last look it would undo theirs, and nobody would know (an Airflow that
+    // stood still and went on with everything at once: live story 24).
+    const early = settle && !before.ours ? mayStillCome(intent) : null;
+    return early ?? { was: 'touched', who };
+  }
   await client.setPaused(act.dagId, false, intent.op);
   const after = await look(deps, intent.op, act, own, true, before.newest);
   if (after.pausedBy !== null) return putBack(deps, intent, act, after.pausedBy);

@@ -77,6 +77,15 @@ test.each([2, 3] as const)('generation %i: a PATCH whose answer was lost is sent
   expect(fake.effects.filter((effect) => effect.kind === 'pause')).toHaveLength(1);
 });
 
+/** In between somebody may have paused it: on 3.3.2 that stood still three of ours crossed a person's pause (live story 24). */
+test.each([2, 3] as const)('generation %i: an unpause is not sent again by itself', async (generation) => {
+  const { fake, client } = await fakeAndClient({ generation });
+  await client.setPaused('A', true, 'op');
+  fake.inject({ method: 'PATCH', path: '/dags/{dag_id}', fault: { kind: 'cut_before' } });
+  await expect(client.setPaused('A', false, 'op')).rejects.toMatchObject({ kind: 'unreachable', outcome: 'unknown' });
+  expect(fake.requestsTo('PATCH', '/dags/{dag_id}')).toHaveLength(2);
+});
+
 test('a dry run whose answer was lost has changed nothing', async () => {
   const { fake, client } = await fakeAndClient({ generation: 3 }, 300);
   fake.inject({ method: 'POST', path: '/backfills/dry_run', fault: { kind: 'cut_after' } });

@@ -198,6 +198,25 @@ describe('unpausing', () => {
     expect(dag.paused).toBe(true);
   });
 
+  it('a pause of a person, and our own lost unpause may still come: theirs is looked for until ours cannot undo it unseen', async () => {
+    const dag = new OneDag();
+    dag.touch('firedamper', true, 'fd-1');
+    dag.touch('gerda', true);
+    const look = (change: Partial<Intent>) => unpauseDag(dag.deps(own), intent({ op: 'fd-2', ...change }), release, true);
+    const early = await look({ attempts: 2 });
+    expect(early).toMatchObject({ result: 'unknown', unread: true });
+    const lastError = early.result === 'unknown' ? early.error : null;
+    dag.touch('firedamper', false, 'fd-2'); // there it is
+    expect(foundBy(await look({ attempts: 3, lastError }))).toEqual({ was: 'repaused', who: 'gerda' });
+    expect(dag.paused).toBe(true);
+
+    const never = new OneDag();
+    never.touch('firedamper', true, 'fd-1');
+    never.touch('gerda', true);
+    expect(await unpause(never, { attempts: 4, lastError }, false, true)).toEqual({ was: 'touched', who: 'gerda' });
+    expect(never.paused).toBe(true);
+  });
+
   it('our unpause worked and the connection was refused afterwards: it is ours, nobody took the DAG over', async () => {
     const dag = new OneDag();
     dag.touch('firedamper', true, 'fd-1');

@@ -18,7 +18,7 @@ afterAll(async () => {
   for (const close of closing.splice(0).reverse()) await close();
 });
 
-const LIMIT = { timeout: 400_000 };
+const LIMIT = { timeout: 600_000 };
 const DAYS = [0, 1].map((n) => new Date(Date.parse(lab.start) + n * 86_400_000).toISOString().slice(0, 10));
 const REPAIR = truth.three ? 'backfill' : 'clear';
 const dagsOf = (prefix: string, others: readonly string[] = []): StoryDags => ({

@@ -38,7 +38,10 @@ export const v1Dags = ({ wire }: V1Setting, lane: ListLane = 'reads'): DagCalls 
   setPaused: (dagId, paused) =>
     wire.patch(
       '/dags/{dag_id}',
-      { lane: 'pause', ids: { dag_id: dagId }, query: { update_mask: ['is_paused'] }, body: { is_paused: paused } },
+      {
+        ...{ lane: 'pause', lookFirst: !paused, ids: { dag_id: dagId } },
+        ...{ query: { update_mask: ['is_paused'] }, body: { is_paused: paused } },
+      },
       dagFacts,
     ),
 });

@@ -39,7 +39,10 @@ export const v2Dags = ({ wire }: V2Setting, lane: ListLane = 'reads'): DagCalls 
   setPaused: (dagId, paused, op) =>
     wire.patch(
       '/api/v2/dags/{dag_id}',
-      { lane: 'pause', ids: { dag_id: dagId }, query: { update_mask: ['is_paused'], fd_op: op }, body: { is_paused: paused } },
+      {
+        ...{ lane: 'pause', lookFirst: !paused, ids: { dag_id: dagId } },
+        ...{ query: { update_mask: ['is_paused'], fd_op: op }, body: { is_paused: paused } },
+      },
       dagFacts,
     ),
 });
