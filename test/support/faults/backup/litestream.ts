@@ -28,26 +28,27 @@ export interface Replication {
   kill(): Promise<void>;
 }
 
-export async function replicate(database: string, replica: string, folder: string): Promise<Replication> {
+/** Resolves when it has begun to copy. `every` as in docs/reliability.md, where nothing else is said. */
+export async function replicate(database: string, replica: string, folder: string, every = '1s'): Promise<Replication> {
   const config = join(folder, 'litestream.yml');
   writeFileSync(
     config,
-    `dbs:\n  - path: ${database}\n    replica:\n      type: file\n      path: ${replica}\n      sync-interval: 1s\n`,
+    `dbs:\n  - path: ${database}\n    replica:\n      type: file\n      path: ${replica}\n      sync-interval: ${every}\n`,
   );
   const child: ChildProcess = spawn(litestreamBinary(), ['replicate', '-config', config], { stdio: 'ignore' });
-  const caughtUp = async () => {
-    // The second file that comes from now on was begun after now; the service writes something with every poll, so one comes every second.
+  const newFiles = async (count: number) => {
     const from = filesOf(replica);
     const end = performance.now() + 60_000;
-    while (filesOf(replica).filter((f) => !from.includes(f)).length < 2) {
+    while (filesOf(replica).filter((f) => !from.includes(f)).length < count) {
       if (child.exitCode !== null) throw new Error('litestream has ended by itself');
       if (performance.now() > end) throw new Error('litestream copies nothing');
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
   };
-  await caughtUp();
+  await newFiles(1);
   return {
-    caughtUp,
+    // The second file that comes from now on was begun after now; the service writes something with every poll, so one comes every second.
+    caughtUp: () => newFiles(2),
     kill: async () => {
       const gone = new Promise((resolve) => child.once('exit', resolve));
       child.kill('SIGKILL');
