@@ -1,7 +1,6 @@
 /** R16: from every schema that people have, killed at every write: the file is the old one or the new one, never between, and the next start ends it. */
-import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
@@ -11,119 +10,85 @@ import { verifyChain } from '../../../src/store/chain.ts';
 import { newestSchema } from '../../../src/store/migrate.ts';
 import { openStore } from '../../../src/store/store.ts';
 import { failsAsItMust, figure, LONG } from '../../support/faults/crash/figure.ts';
+import { ROOT } from '../../support/faults/crash/program.ts';
+import { makeVariant } from '../../support/faults/crash/variant.ts';
+import * as kills from '../../support/faults/migrations/kills.ts';
 
 /** Of each kind of system call, so many kill points in the short form: the first ones, the last one, and others between. */
 const POINTS = 5;
-const OPEN = join(import.meta.dirname, '../../support/faults/migrations/open.ts');
-const CALLS = ['pwrite64', 'fsync', 'write', 'rename', 'unlink', 'ftruncate'] as const;
 
 const folder = mkdtempSync(join(tmpdir(), 'fd-migrations-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 let made = 0;
-function fixture(schema: number): string {
-  const file = join(folder, `${++made}.db`);
-  const db = new Database(file);
-  db.exec(`begin; ${readFileSync(join(import.meta.dirname, `schema-${schema}.sql`), 'utf8')}; commit`);
-  db.pragma('journal_mode = wal');
-  // What a start of that program left beside it.
-  const own = schema < 2 ? null : (db.prepare('select database_id as database, epoch from service').get() as object);
-  if (own !== null) writeFileSync(`${file}.epoch`, JSON.stringify({ ...own, raising: false }));
-  db.close();
-  return file;
-}
+const newFile = (): string => join(folder, `${++made}.db`);
+const fixture = (schema: number): string => kills.makeFixture(newFile(), schema);
 
-interface Looked {
-  readonly schema: number;
-  /** What the file is made of. */
-  readonly shape: string;
-  /** Rows of every table of the old schema, by table. */
-  readonly rows: Readonly<Record<string, string>>;
-}
-
-const digest = (value: unknown): string => createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 16);
-
-function look(file: string): Looked {
-  const db = new Database(file);
-  try {
-    expect(db.pragma('integrity_check', { simple: true })).toBe('ok');
-    const objects = db.prepare('select type, name, sql from sqlite_master order by type, name').all();
-    // `service` is raised by every start.
-    const tables = db
-      .prepare("select name from sqlite_master where type = 'table' and name <> 'service' order by name")
-      .pluck()
-      .all() as string[];
-    const rows = tables.map((t) => [t, digest(db.prepare(`select * from ${t}`).all())]);
-    return {
-      schema: Number(db.pragma('user_version', { simple: true })),
-      shape: digest(objects),
-      rows: Object.fromEntries(rows),
-    };
-  } finally {
-    db.close();
-  }
-}
-
-const RUN = [process.execPath, '--disable-warning=ExperimentalWarning', OPEN] as const;
-
-/** Runs to its end without a fault and answers how often each system call was made. */
-function count(file: string): Record<string, number> {
-  const log = join(folder, 'calls.log');
-  const run = spawnSync('strace', ['-f', '-c', '-o', log, '-e', `trace=${CALLS.join(',')}`, ...RUN, file], { encoding: 'utf8' });
-  if (run.error) throw new Error('strace is missing here (Debian: apt-get install strace); without it nothing is proved');
-  expect(run.status, run.stderr).toBe(0);
-  const lines = readFileSync(log, 'utf8').split('\n');
-  return Object.fromEntries(
-    CALLS.map(
-      (c) =>
-        [
-          c,
-          Number(
-            lines
-              .find((l) => l.trim().endsWith(c))
-              ?.trim()
-              .split(/\s+/)[3] ?? 0,
-          ),
-        ] as const,
-    ),
-  );
-}
-
-function killAt(file: string, call: string, n: number, ...more: string[]): boolean {
-  const args = ['-f', '-o', '/dev/null', '-e', `trace=${call}`, '-e', `inject=${call}:signal=SIGKILL:when=${n}`];
-  const run = spawnSync('strace', [...args, ...RUN, file, ...more], { encoding: 'utf8' });
-  return run.signal === 'SIGKILL' || run.status === 137;
-}
+const each = (count: number): number[] => Array.from({ length: count }, (_, i) => i + 1);
 
 function points(count: number): number[] {
-  const all = Array.from({ length: count }, (_, i) => i + 1);
+  const all = each(count);
   if (LONG || count <= POINTS) return all;
   return [...new Set([1, 2, ...Array.from({ length: POINTS - 2 }, (_, i) => Math.ceil(((i + 1) * count) / (POINTS - 2)))])];
 }
 
 const OLD = Array.from({ length: newestSchema() - 1 }, (_, i) => i + 1);
+/** What a file of each schema looks like that nobody has killed: the frozen ones, and one that this program has made. */
+const whole = new Map<number, kills.Looked>();
 
-test('every schema that people may have is here as a file', () => {
-  expect(readdirSync(import.meta.dirname).filter((n) => n.endsWith('.sql'))).toEqual(OLD.map((n) => `schema-${n}.sql`));
+beforeAll(async () => {
+  for (const schema of OLD.filter((n) => existsSync(join(import.meta.dirname, kills.fixtureName(n)))))
+    whole.set(schema, kills.look(fixture(schema)));
+  const fresh = newFile();
+  await (await openStore(fresh)).close();
+  whole.set(newestSchema(), kills.look(fresh));
 });
 
+test('every schema that people may have is here as a file: a migration comes with a file of the schema before it', () => {
+  const migrations = readdirSync(join(ROOT, 'src/store/migrations')).length;
+  expect(readdirSync(import.meta.dirname).filter((n) => n.endsWith('.sql'))).toEqual(
+    Array.from({ length: migrations - 1 }, (_, i) => kills.fixtureName(i + 1)),
+  );
+  expect([...whole].map(([named, { schema }]) => [named, schema])).toEqual([...OLD, migrations].map((n) => [n, n]));
+});
+
+interface Kill {
+  readonly where: string;
+  readonly file: string;
+  readonly verdict: kills.Verdict;
+}
+
+/** Starts of the program in `root` on files of that schema, each killed somewhere else: at every system call of those kinds, or at some of them. */
+function* killed(schema: number, root: string, calls: readonly (typeof kills.CALLS)[number][], some = points): Generator<Kill> {
+  const before = kills.look(fixture(schema));
+  const counts = kills.countCalls(fixture(schema), root);
+  for (const call of calls)
+    for (const at of some(counts.get(call) ?? 0)) {
+      const file = fixture(schema);
+      if (!kills.killAt(file, root, call, at)) continue;
+      yield { where: `killed at ${call} ${at}`, file, verdict: kills.judge(kills.look(file), before, whole) };
+    }
+}
+
+const of = (all: readonly Kill[], verdict: kills.Verdict): string[] =>
+  all.filter((k) => k.verdict === verdict).map((k) => k.where);
+
 describe.each(OLD)('from schema %i', (schema) => {
-  let before: Looked;
-  let after: Looked;
-  const sameRows = (looked: Looked) => expect(looked.rows).toMatchObject(before.rows);
+  let before: kills.Looked;
+  let after: kills.Looked;
 
   beforeAll(async () => {
     const file = fixture(schema);
-    before = look(file);
+    before = kills.look(file);
     await (await openStore(file)).close();
-    after = look(file);
+    after = kills.look(file);
   });
 
-  test('nothing of what was there is lost, and it is no restored database', async () => {
-    expect(after.schema).toBe(newestSchema());
-    sameRows(after);
-    const file = fixture(schema);
-    const store = await openStore(file);
+  test('nothing of what was there is lost, it is no restored database, and it is made like a new one', async () => {
+    expect(after).toMatchObject({ integrity: 'ok', schema: newestSchema(), rows: before.rows });
+    // A released migration that is edited later makes another file of a new database than of an old one.
+    expect(after.shape).toBe(whole.get(newestSchema())?.shape);
+    const store = await openStore(fixture(schema));
     expect(await store.restored()).toBeNull();
     const state = await store.snapshot();
     expect(state.incidents).toHaveLength(2);
@@ -132,52 +97,50 @@ describe.each(OLD)('from schema %i', (schema) => {
   });
 
   test('killed at every write it is the old one or a newer one, whole', () => {
-    const counts = count(fixture(schema));
-    let [killed, old, fresh] = [0, 0, 0];
-    for (const [call, n] of Object.entries(counts)) {
-      for (const at of points(n)) {
-        const file = fixture(schema);
-        if (!killAt(file, call, at)) continue;
-        killed++;
-        const looked = look(file);
-        const where = `killed at ${call} ${at}`;
-        if (looked.schema === schema) {
-          old++;
-          expect(looked, where).toEqual(before);
-        } else {
-          // Each step is a transaction of its own: between two of them stands a whole schema that a program wrote.
-          fresh++;
-          const whole = looked.schema === after.schema ? after : look(fixture(looked.schema));
-          expect([looked.schema, looked.shape], where).toEqual([whole.schema, whole.shape]);
-          sameRows(looked);
-        }
-        const copy = `${file}.schema-${schema}`;
-        if (existsSync(copy)) expect(look(copy), `${where}: the copy of the old file`).toEqual(before);
-        expect(spawnSync(RUN[0], [...RUN.slice(1), file], { encoding: 'utf8' }).status, `${where}: the next start`).toBe(0);
-        const ended = look(file);
-        expect([ended.schema, ended.shape], where).toEqual([after.schema, after.shape]);
-        sameRows(ended);
-        expect(verifyChain(file, null).broken, where).toEqual([]);
-        expect(new Database(file, { readonly: true }).prepare('select restored from service').pluck().get(), where).toBeNull();
-      }
+    const all = [...killed(schema, ROOT, kills.CALLS)];
+    for (const { where, file } of all) {
+      const copy = `${file}.schema-${schema}`;
+      if (existsSync(copy)) expect(kills.look(copy), `${where}: the copy of the old file`).toEqual(before);
+      expect(kills.startAndStop(file), `${where}: the next start`).toBe(0);
+      expect(kills.look(file), where).toMatchObject({ ...after, rows: before.rows });
+      expect(verifyChain(file, null).broken, where).toEqual([]);
+      expect(new Database(file, { readonly: true }).prepare('select restored from service').pluck().get(), where).toBeNull();
     }
-    figure('R16', { from_schema: schema, to_schema: newestSchema(), kill_points: killed, old, new: fresh, between: 0 });
-    expect(killed).toBeGreaterThan(10);
-    expect(old, 'some points are before the end of the transaction').toBeGreaterThan(0);
-    expect(fresh, 'and some after it').toBeGreaterThan(0);
+    const [old, fresh, between] = [of(all, 'old'), of(all, 'new'), of(all, 'between')];
+    figure('R16', {
+      from_schema: schema,
+      to_schema: newestSchema(),
+      kill_points: all.length,
+      old: old.length,
+      new: fresh.length,
+      between: between.length,
+    });
+    expect(between).toEqual([]);
+    expect(all.length).toBeGreaterThan(10);
+    expect(old.length, 'some points are before the end of the transaction').toBeGreaterThan(0);
+    expect(fresh.length, 'and some after it').toBeGreaterThan(0);
   });
 
   test('control: without a transaction there is something between', () => {
-    let between = 0;
-    for (let at = 1; at <= 40 && between === 0; at++) {
-      const file = fixture(schema);
-      if (!killAt(file, 'fsync', at, 'unsafe')) break;
-      const looked = look(file);
-      const whole = [before, after].some((one) => one.schema === looked.schema && one.shape === looked.shape);
-      if (!whole || (looked.schema === after.schema) !== (looked.shape === after.shape)) between++;
+    const variant = makeVariant(`no-transaction-${schema}`, [
+      { file: 'store/migrate.ts', from: 'db.transaction(() => {', to: '(() => {' },
+      { file: 'store/migrate.ts', from: '}).immediate();', to: '})();' },
+    ]);
+    let tried = 0;
+    let between = '';
+    for (const kill of killed(schema, variant.root, ['fsync'], each)) {
+      tried++;
+      if (kill.verdict !== 'between') continue;
+      between = kill.where;
+      break;
     }
-    expect(between).toBeGreaterThan(0);
-    failsAsItMust('R16', 'a migration without a transaction', `${between} file between old and new`);
+    variant.remove();
+    expect(between).not.toBe('');
+    failsAsItMust(
+      'R16',
+      `a migration without a transaction, from schema ${schema}`,
+      `between, ${between}, after ${tried} kill points`,
+    );
   });
 });
 
