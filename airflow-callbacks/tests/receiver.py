@@ -27,6 +27,8 @@ class Receiver:
         self.answer: bytes = b""
         self.headers: dict[str, str] = {}
         self.requests: list[dict[str, Any]] = []
+        #: Tenths of a second for which a request was kept waiting, by this server's own count.
+        self.ticks = 0
         self._stop = threading.Event()
         receiver = self
 
@@ -56,12 +58,15 @@ class Receiver:
 
     def _answer(self, to: BaseHTTPRequestHandler) -> None:
         mode = self.plan.pop(0) if self.plan else self.mode
+        stop = self._stop
         if mode == "hang":
-            self._stop.wait(30)
+            while self.ticks < 300 and not stop.wait(0.1):
+                self.ticks += 1
         elif mode == "drip":
             for byte in b"HTTP/1.1 202 Accepted\r\nX-Slow: " + b"x" * 400:
-                if self._stop.wait(0.1):
+                if stop.wait(0.1):
                     return
+                self.ticks += 1
                 to.wfile.write(bytes([byte]))
         elif mode == "garbage":
             to.wfile.write(b"\x00\xff<html>not http</html>\r\n\r\n")
@@ -77,6 +82,11 @@ class Receiver:
             to.send_header("Content-Length", str(len(self.answer)))
             to.end_headers()
             to.wfile.write(self.answer)
+
+    def let_go(self) -> None:
+        """Ends what it keeps waiting now."""
+        self._stop.set()
+        self._stop = threading.Event()
 
     @property
     def events(self) -> list[dict[str, Any]]:

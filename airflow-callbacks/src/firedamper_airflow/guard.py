@@ -9,6 +9,7 @@ from typing import Any, Callable
 log = logging.getLogger("firedamper_airflow")
 
 _lost = 0
+_settled: BaseException | None = None
 
 
 def quietly(act: Callable[..., object], *args: Any, **kwargs: Any) -> None:
@@ -23,15 +24,26 @@ def quietly(act: Callable[..., object], *args: Any, **kwargs: Any) -> None:
 
 def answer(act: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """As ``quietly``, and what ``act`` answered; None where it broke."""
-    global _lost
+    global _lost, _settled
     try:
         return act(*args, **kwargs)
     except (SystemExit, KeyboardInterrupt):
         raise
     except BaseException as error:
-        _lost += 1
-        complain("an event was lost", error)
+        if error is _settled:
+            complain("interrupted", error)
+        else:
+            _lost += 1
+            complain("an event was lost", error)
         return None
+    finally:
+        _settled = None
+
+
+def settle(error: BaseException) -> None:
+    """It broke off the sending of an event that waits on the disk or is counted by now: told as lost, it would be told twice."""
+    global _settled
+    _settled = error
 
 
 def take_lost() -> int:

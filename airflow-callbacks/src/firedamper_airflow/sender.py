@@ -9,7 +9,7 @@ from collections import deque
 from typing import Any, Callable
 
 from firedamper_airflow import signing, transport
-from firedamper_airflow.guard import complain, describe, take_lost
+from firedamper_airflow.guard import complain, describe, settle, take_lost
 from firedamper_airflow.settings import Settings
 from firedamper_airflow.spool import Spool
 from firedamper_airflow.transport import Outcome
@@ -51,9 +51,10 @@ class Sender:
             return self._keep(event, "the last one did not get through")
         try:
             outcome = transport.within(self._settings.timeout, lambda: self._send(event))
-        except BaseException:
+        except BaseException as error:
             # A signal of Airflow's, such as the time-out of a task, broke the wait.
             self._keep(event, "interrupted")
+            settle(error)
             raise
         return self._settle(event, outcome or Outcome("later", f"no answer in {self._settings.timeout:g} s"))
 
