@@ -1,21 +1,31 @@
 /** R17, short: minutes instead of a day. What grows with every run shows here as well; the slope itself is measured by `node tools/soak.ts`. */
 import { expect, test } from 'vitest';
 import { failsAsItMust, figure } from '../support/faults/crash/figure.ts';
-import { type Soaked, slope, soak } from '../support/faults/soak/drive.ts';
+import { type Soak, soak } from '../support/faults/soak/drive.ts';
+import { brokenLimits, limitsOf, slope } from '../support/faults/soak/measure.ts';
 
-let done: Soaked;
+/**
+ * Of the heap per 100,000 runs; a kilobyte lost per run is 100. Of so few runs the long form's limit of 1 would be noise: a heap that goes up and
+ * down by 3 MB within the 17,000 that are looked at may seem to grow by 27. Resident memory is still warming up by then, and is not judged.
+ */
+const MOST = { heapMb: 50 };
+const PIECE: Soak = {
+  ...{ runs: 25_000, realMs: 45_000, speed: 48, failEvery: 251, samples: 15, eventful: false },
+  tell: () => undefined,
+};
 
 test('a piece of a day: nothing stays held, nothing is left open, and what is held in memory does not grow with the runs', async () => {
-  done = await soak({ runs: 25_000, realMs: 45_000, speed: 48, failEvery: 251, samples: 15, tell: () => undefined });
-  const late = done.samples.slice(5);
-  const handles = late.map((s) => s.handles);
-  const growth = Math.max(...late.map((s) => s.heapMb)) - Math.min(...late.map((s) => s.heapMb));
+  const done = await soak(PIECE);
+  const limits = limitsOf(done, MOST);
+  const handles = done.samples.map((s) => s.handles);
   figure('R17', {
     form: 'short',
     runs: done.runs,
     failures: done.failures,
     incidents: done.incidents,
-    heap_growth_mb: growth.toFixed(1),
+    pages: done.pages,
+    notices: done.notices,
+    heap_mb_per_100k_runs: slope(done.samples, 'heapMb').toFixed(1),
     wal_max_mb: Math.max(...done.samples.map((s) => s.walMb)).toFixed(1),
     handles: `${Math.min(...handles)}-${Math.max(...handles)}`,
     still_open: done.stillOpen,
@@ -24,17 +34,15 @@ test('a piece of a day: nothing stays held, nothing is left open, and what is he
   expect(done.errors).toEqual([]);
   expect(done.failures).toBeGreaterThan(30);
   expect(done.incidents).toBeGreaterThan(20);
-  expect(done.stillOpen).toBe(0);
-  expect(done.stillPaused).toBe(0);
+  expect(done.pages).toBeGreaterThan(20);
+  expect(done.notices).toBeGreaterThanOrEqual(done.incidents);
   expect(done.effects.pause, 'each hold is one pause').toBe(done.effects.unpause);
-  expect(Math.max(...done.samples.map((s) => s.walMb))).toBeLessThan(64);
-  expect(growth).toBeLessThan(15);
-  expect(Math.max(...handles) - Math.min(...handles)).toBeLessThanOrEqual(12);
+  expect(brokenLimits(limits).map((name) => [name, limits[name]])).toEqual([]);
 });
 
-test('control: the slope sees a leak of a kilobyte per run', () => {
-  const leaking = done.samples.map((s) => ({ ...s, heapMb: s.heapMb + s.runs / 1024 }));
-  const [clean, leak] = [slope(done.samples, 'heapMb'), slope(leaking, 'heapMb')];
-  expect(leak - clean).toBeGreaterThan(90);
-  failsAsItMust('R17', 'a kilobyte leaked per run', `slope ${leak.toFixed(0)} MB per 100,000 runs`);
+test('control: a service that loses a kilobyte for every run breaks the limit of the heap', async () => {
+  const done = await soak({ ...PIECE, realMs: 15_000, speed: 144, leakKb: 1 });
+  expect(brokenLimits(limitsOf(done, MOST))).toContain('heap_mb_per_100k_runs');
+  const seen = slope(done.samples, 'heapMb').toFixed(0);
+  failsAsItMust('R17', 'a kilobyte lost per run', `${seen} MB per 100,000 runs, at most ${MOST.heapMb} are allowed`);
 });

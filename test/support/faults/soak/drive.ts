@@ -1,11 +1,12 @@
 /** A day of a large site in little time: runs come and go, some fail, people mend them, and the service is watched while it lives with that. */
-import { type ChildProcess, fork } from 'node:child_process';
-import { createHmac } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type FakeAirflow, type Run, startFakeAirflow } from '../../fakeAirflow/index.ts';
-import type { Held, Start } from './service.ts';
+import { backupDatabase } from '../../../../src/store/backup.ts';
+import { type Child, startChild } from './child.ts';
+import type { Sample, Soaked } from './measure.ts';
+import { incidentCounts, incidentsEver, type Reader, type Receiver, startReader, startReceiver, TOKEN } from './people.ts';
+import { MENDED_AFTER_MS, SECRET, type Site, sendCallback, startSite } from './site.ts';
 
 export interface Soak {
   readonly runs: number;
@@ -14,85 +15,37 @@ export interface Soak {
   /** One of so many runs fails. */
   readonly failEvery: number;
   readonly samples: number;
+  /** With what else a day brings: Airflow is away now and then, backups, nights with their deleting, and one restart. */
+  readonly eventful: boolean;
+  /** The negative control: so many kilobytes are lost for every run. */
+  readonly leakKb?: number;
   /** Tells how it goes. */
   readonly tell: (line: string) => void;
 }
-export interface Sample extends Held {
-  readonly runs: number;
-}
-export interface Soaked {
-  readonly samples: readonly Sample[];
-  readonly runs: number;
-  readonly failures: number;
-  readonly incidents: number;
-  readonly stillOpen: number;
-  readonly stillPaused: number;
-  readonly effects: Readonly<Record<string, number>>;
-  readonly errors: readonly string[];
-}
 
-/** As the README advises for a container. Without them V8 lets its young generation grow to 134 MB (Node 24.21), whatever is held. */
-const LIMITS = ['--max-semi-space-size=16', '--max-old-space-size=256'];
-const SOURCES = 60;
 const TICK_MS = 100;
-/** Simulated: how long a person takes to mend, and how long Airflow shows what has ended. */
-const MENDED_AFTER_MS = 12 * 60_000;
-const SHOWN_MS = 30 * 60_000;
-const SECRET = Buffer.from('a callback secret of thirty-two b');
-const TOKEN = 'token-of-adam-0123456789';
+/** Of simulated time. */
+const MINUTE_MS = 60_000;
+const AWAY_MS = 3 * MINUTE_MS;
+/** The end is given up when nothing has ended for so long. */
+const SETTLE_MS = 60_000;
 
-export async function soak(options: Soak): Promise<Soaked> {
-  const folder = mkdtempSync(join(tmpdir(), 'fd-soak-'));
-  const clock = { startAt: Date.parse('2026-11-21T00:00:00Z'), realStart: Date.now(), speed: options.speed };
-  const now = () => clock.startAt + (Date.now() - clock.realStart) * clock.speed;
-  const fake = await startFakeAirflow({ generation: 3, autoRun: true, now });
-  for (let n = 0; n < SOURCES; n++) {
-    fake.dag(`source_${n}`, { tasks: { make: { outlets: [`s3://${n}`] } } });
-    fake.dag(`reader_${n}`, { tasks: { make: {} }, schedule: { assets: `s3://${n}` } });
-  }
-  const service = await startChild({ folder, config: configOf(fake.url), ...clock });
-  try {
-    return await live(options, fake, service, now);
-  } finally {
-    service.child.kill('SIGKILL');
-    await fake.close();
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
+/** What happens when so much of the day is over. The restart comes early: memory is judged in each life, and the second one is the long one. */
+const DAY: readonly (readonly [share: number, what: 'away' | 'backup' | 'night' | 'restart'])[] = [
+  ...([0.1, 0.4, 0.6, 0.8].map((share) => [share, 'away']) as [number, 'away'][]),
+  ...([0.15, 0.35, 0.55, 0.75].map((share) => [share, 'backup']) as [number, 'backup'][]),
+  [0.25, 'restart'],
+  ...([0.3, 0.5, 0.7, 0.9].map((share) => [share, 'night']) as [number, 'night'][]),
+];
 
-interface Child {
-  readonly child: ChildProcess;
-  readonly url: string;
-  ask<T>(what: 'held' | 'close'): Promise<T>;
-}
-
-async function startChild(start: Start): Promise<Child> {
-  const child = fork(join(import.meta.dirname, 'service.ts'), [JSON.stringify(start)], { execArgv: ['--expose-gc', ...LIMITS] });
-  const next = <T>(): Promise<T> =>
-    new Promise((resolve, reject) => {
-      child.once('message', (m) => resolve(m as T));
-      child.once('exit', (code) => reject(new Error(`the service ended by itself (${code})`)));
-    });
-  const { url } = await next<{ url: string }>();
-  return {
-    child,
-    url,
-    ask: (what) => {
-      child.removeAllListeners('exit');
-      child.send(what);
-      return next();
-    },
-  };
-}
-
-const configOf = (url: string): string =>
+const configOf = (airflow: string, notices: string): string =>
   JSON.stringify({
     server: { listen: '127.0.0.1:0' },
     database: './firedamper.db',
     airflows: [
       {
         id: 'prod',
-        url,
+        url: airflow,
         auth: { username: 'firedamper', password: 'firedamper' },
         callback_secrets: [`whsec_${SECRET.toString('base64')}`],
         poll_interval: '1s',
@@ -100,111 +53,161 @@ const configOf = (url: string): string =>
     ],
     access: { tokens: [{ name: 'adam', role: 'admin', secret: TOKEN }] },
     policy: { platform: { mass_failure_dags: 1000 } },
-    intake: { rate_per_minute: 1_000_000 },
+    notify: { channels: [{ id: 'team', kind: 'webhook', url: notices }] },
+    // A second of a busy machine is a minute here: what is late is not stale.
+    intake: { rate_per_minute: 1_000_000, tolerance: '1h' },
   });
 
-async function live(options: Soak, fake: FakeAirflow, service: Child, now: () => number): Promise<Soaked> {
-  const startedAt = Date.now();
-  const samples: Sample[] = [];
-  const broken: { run: Run; since: number }[] = [];
-  const effects: Record<string, number> = {};
-  let [made, failures] = [0, 0];
-  let sampling: Promise<void> = Promise.resolve();
-  while (made < options.runs) {
-    const due = Math.min(options.runs, Math.floor(((Date.now() - startedAt) / options.realMs) * options.runs));
-    for (; made < due; made++) {
-      const dagId = `source_${made % SOURCES}`;
-      const busy = broken.some((b) => b.run.dagId === dagId);
-      const fails = made % options.failEvery === 0 && !busy;
-      const run = addRun(fake, dagId, made, fails ? 'failed' : 'success', now());
-      if (!fails) continue;
-      failures++;
-      broken.push({ run, since: now() });
-      void callback(service.url, run, now()).catch(() => undefined);
+export async function soak(options: Soak): Promise<Soaked> {
+  const folder = mkdtempSync(join(tmpdir(), 'fd-soak-'));
+  const clock = { startAt: Date.parse('2026-11-21T00:00:00Z'), realStart: Date.now(), speed: options.speed };
+  const now = () => clock.startAt + (Date.now() - clock.realStart) * clock.speed;
+  const [site, receiver] = [await startSite(now), await startReceiver()];
+  // A quarter of what is lived: what is deleted at night is some of it, and not all.
+  const keepMs = (options.realMs * options.speed) / 4;
+  const start = { folder, config: configOf(site.fake.url, receiver.url), keepMs, ...clock };
+  const life = new Life(options, { site, now, folder, start: () => startChild(start) });
+  try {
+    return await life.live(receiver);
+  } finally {
+    life.kill();
+    await receiver.close();
+    await site.fake.close();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+interface Around {
+  readonly site: Site;
+  readonly now: () => number;
+  readonly folder: string;
+  readonly start: () => Promise<Child>;
+}
+
+class Life {
+  readonly #options: Soak;
+  readonly #around: Around;
+  readonly #samples: Sample[] = [];
+  readonly #errors: string[] = [];
+  #child: Child | null = null;
+  #startedAt = 0;
+  #lives = 0;
+  #runs = 0;
+  #failures = 0;
+  #backups = 0;
+  #outages = 0;
+
+  constructor(options: Soak, around: Around) {
+    this.#options = options;
+    this.#around = around;
+  }
+
+  kill(): void {
+    this.#child?.kill();
+  }
+
+  async live(receiver: Receiver): Promise<Soaked> {
+    this.#startedAt = Date.now();
+    await this.#begin();
+    const reader = startReader(() => this.#child?.url ?? null);
+    const ahead = this.#options.eventful ? [...DAY].sort(([a], [b]) => a - b) : [];
+    while (this.#runs < this.#options.runs) {
+      this.#makeRuns();
+      this.#around.site.mend(this.#around.now());
+      this.#around.site.forget(this.#around.now());
+      while (this.#runs >= (ahead[0]?.[0] ?? 1) * this.#options.runs && ahead.length > 0) await this.#happens(ahead.shift()?.[1]);
+      if (this.#runs >= ((this.#samples.length + 1) * this.#options.runs) / this.#options.samples) await this.#sample();
+      await pause(TICK_MS);
     }
-    mend(fake, broken, now());
-    forget(fake, effects, now());
-    if (made >= ((samples.length + 1) * options.runs) / options.samples) {
-      await sampling;
-      const runs = made;
-      sampling = service.ask<Held>('held').then((held) => {
-        samples.push({ runs, ...held });
-        options.tell(`${runs} runs: ${JSON.stringify(held)}`);
-      });
-      await sampling;
+    return this.#end(reader, receiver);
+  }
+
+  get #service(): Child {
+    if (this.#child === null) throw new Error('the service is not there');
+    return this.#child;
+  }
+
+  async #begin(): Promise<void> {
+    this.#child = await this.#around.start();
+    this.#lives++;
+  }
+
+  #makeRuns(): void {
+    const { runs, realMs, failEvery, leakKb } = this.#options;
+    const due = Math.min(runs, Math.floor(((Date.now() - this.#startedAt) / realMs) * runs));
+    if (leakKb !== undefined) this.#service.leak((due - this.#runs) * leakKb);
+    for (; this.#runs < due; this.#runs++) {
+      const at = this.#around.now();
+      const failed = this.#around.site.add(this.#runs, this.#runs % failEvery === 0, at);
+      if (failed === null) continue;
+      this.#failures++;
+      // One that does not come through is found by the poll.
+      void sendCallback(this.#service.url, failed, at).catch(() => undefined);
     }
-    await new Promise((resolve) => setTimeout(resolve, TICK_MS));
   }
-  // The last ones are mended and let go too: nothing stays held.
-  const end = Date.now() + 60_000;
-  const open = async () => Number((await counts(service.url)).open);
-  while (((await open()) > 0 || broken.length > 0) && Date.now() < end) {
-    mend(fake, broken, now() + MENDED_AFTER_MS);
-    await new Promise((resolve) => setTimeout(resolve, 500));
+
+  async #happens(what: (typeof DAY)[number][1] | undefined): Promise<void> {
+    const { site, folder } = this.#around;
+    this.#options.tell(`${this.#runs} runs: ${what}`);
+    if (what === 'away') {
+      site.away(true);
+      setTimeout(() => site.away(false), AWAY_MS / this.#options.speed);
+      this.#outages++;
+    } else if (what === 'night') {
+      if ((await this.#service.night()) !== 1) this.#errors.push('there is another number of jobs at night than one');
+    } else if (what === 'backup') {
+      const copies = join(folder, 'copies');
+      mkdirSync(copies, { recursive: true });
+      backupDatabase(join(folder, 'firedamper.db'), join(copies, `${++this.#backups}.db`), new Date());
+      rmSync(copies, { recursive: true });
+    } else if (what === 'restart') {
+      await this.#close();
+      await this.#begin();
+    }
   }
-  forget(fake, effects, now());
-  const { all, open: stillOpen } = await counts(service.url);
-  const stillPaused = [...fake.world.dags.values()].filter((d) => d.paused).length;
-  const { errors } = await service.ask<{ errors: string[] }>('close');
-  return { samples, runs: made, failures, incidents: all, stillOpen, stillPaused, effects, errors };
-}
 
-/** As it stands there when it has ended: the scheduler of the fake has nothing to do for it. */
-function addRun(fake: FakeAirflow, dagId: string, n: number, state: 'success' | 'failed', at: number): Run {
-  const runId = `r${n}`;
-  const task = { taskId: 'make', state, tryNumber: 1, maxTries: 0, start: at - 1_000, end: at, updated: at };
-  const run: Run = {
-    ...{ dagId, runId, logical: null, runType: 'scheduled', intervalStart: null, intervalEnd: null, runAfter: at - 1_000 },
-    ...{ triggeredBy: 'scheduler', conf: {}, note: null, state, queuedAt: at - 2_000, start: at - 1_000, end: at, updated: at },
-    ...{ clears: 0, backfill: null, order: n },
-    tasks: new Map([['make', { ...task, rendered: {}, child: null, endsAt: null }]]),
-  };
-  fake.world.runs.get(dagId)?.set(runId, run);
-  return run;
-}
+  async #close(): Promise<void> {
+    const ending = this.#service;
+    this.#child = null;
+    await ending.close();
+  }
 
-function mend(fake: FakeAirflow, broken: { run: Run; since: number }[], now: number): void {
-  for (const [i, { run, since }] of [...broken.entries()].reverse()) {
-    if (now - since < MENDED_AFTER_MS) continue;
-    if (run.state === 'failed') fake.person().clear(run.dagId, run.runId);
-    if (run.state === 'success') broken.splice(i, 1);
+  async #sample(): Promise<void> {
+    const [runs, failures, life] = [this.#runs, this.#failures, this.#lives];
+    const held = await this.#service.held();
+    this.#samples.push({ runs, failures, life, ...held });
+    this.#options.tell(`${runs} runs, ${failures} failures: ${JSON.stringify(held)}`);
+  }
+
+  /** The last ones are mended and let go too: nothing stays held. As long as it takes, while it goes on: the machine may do other work. */
+  async #settle(url: string): Promise<void> {
+    const { site, now } = this.#around;
+    let [least, at] = [Number.POSITIVE_INFINITY, Date.now()];
+    while (least > 0 && Date.now() - at < SETTLE_MS) {
+      await pause(500);
+      const left = site.mend(now() + MENDED_AFTER_MS) + (await incidentCounts(url)).open;
+      if (left < least) [least, at] = [left, Date.now()];
+    }
+  }
+
+  async #end(reader: Reader, receiver: Receiver): Promise<Soaked> {
+    const { site, now } = this.#around;
+    const { url } = this.#service;
+    if (this.#options.leakKb === undefined) await this.#settle(url);
+    await reader.stop();
+    site.forget(now());
+    const [ever, { all, open }] = [await incidentsEver(url), await incidentCounts(url)];
+    const stillPaused = site.paused();
+    await this.#close();
+    // Written by service.ts.
+    const log = join(this.#around.folder, 'errors.log');
+    const logged = existsSync(log) ? readFileSync(log, 'utf8').trim().split('\n') : [];
+    return {
+      ...{ samples: this.#samples, runs: this.#runs, failures: this.#failures, incidents: ever, forgotten: ever - all },
+      ...{ pages: reader.pages(), notices: receiver.notices(), backups: this.#backups, outages: this.#outages },
+      ...{ stillOpen: open, stillPaused, effects: site.effects, errors: [...this.#errors, ...logged, ...reader.failed] },
+    };
   }
 }
 
-/** Airflow's own house-keeping, and this process's: what it holds must not be what is measured. */
-function forget(fake: FakeAirflow, effects: Record<string, number>, now: number): void {
-  for (const runs of fake.world.runs.values())
-    for (const [id, run] of runs) if (run.state === 'success' && run.end !== null && now - run.end > SHOWN_MS) runs.delete(id);
-  for (const e of fake.world.effects.splice(0)) if (e.by === 'firedamper') effects[e.kind] = (effects[e.kind] ?? 0) + 1;
-}
-
-async function callback(url: string, run: Run, at: number): Promise<void> {
-  const text = JSON.stringify({
-    ...{ version: 1, kind: 'task_failed', dag_id: run.dagId, run_id: run.runId, task_id: 'make', try_number: 1 },
-    occurred_at: new Date(at).toISOString(),
-    exception: { type: 'ValueError', message: 'broken' },
-  });
-  const [id, seconds] = [`cb-${run.runId}`, String(Math.floor(at / 1000))];
-  const signature = createHmac('sha256', SECRET).update(`${id}.${seconds}.${text}`).digest('base64');
-  const headers = { 'content-type': 'application/json', 'webhook-id': id, 'webhook-timestamp': seconds };
-  const signed = { ...headers, 'webhook-signature': `v1,${signature}` };
-  const answer = await fetch(`${url}/v1/callbacks/airflow/prod`, { method: 'POST', headers: signed, body: text });
-  await answer.arrayBuffer();
-}
-
-async function counts(url: string): Promise<{ all: number; open: number }> {
-  const answer = await fetch(`${url}/metrics`, { headers: { authorization: `Bearer ${TOKEN}` } });
-  const lines = (await answer.text()).split('\n').filter((l) => l.startsWith('firedamper_incidents{'));
-  const values = lines.map((l) => [/status="(\w+)"/.exec(l)?.[1] ?? '', Number(l.split(' ').at(-1))] as const);
-  const sum = (of: readonly (readonly [string, number])[]) => of.reduce((n, [, v]) => n + v, 0);
-  return { all: sum(values), open: sum(values.filter(([status]) => status !== 'resolved' && status !== 'dismissed')) };
-}
-
-/** Megabytes per 100,000 runs, by least squares over what comes after the warm-up. */
-export function slope(samples: readonly Sample[], of: 'heapMb' | 'rssMb' | 'nativeMb'): number {
-  const late = samples.slice(Math.floor(samples.length / 3));
-  const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / values.length;
-  const [x, y] = [mean(late.map((s) => s.runs)), mean(late.map((s) => s[of]))];
-  const over = late.reduce((sum, s) => sum + (s.runs - x) * (s[of] - y), 0);
-  return (over / late.reduce((sum, s) => sum + (s.runs - x) ** 2, 0)) * 100_000;
-}
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));

@@ -1,9 +1,11 @@
 /**
- * The service in a process of its own with a clock that runs faster; tells what it holds when it is asked. Started by `drive.ts`:
+ * The service in a process of its own with a clock that runs faster; tells what it holds when it is asked. Started by `child.ts`:
  * `node --expose-gc service.ts '<json>'`.
  */
-import { readdirSync } from 'node:fs';
+import { appendFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { getHeapSpaceStatistics } from 'node:v8';
+import { getTasks } from 'node-cron';
 import { startApp } from '../../../../src/app.ts';
 import { parseConfig } from '../../../../src/config.ts';
 import { walBytes } from '../../../../src/store/wal.ts';
@@ -15,6 +17,8 @@ export interface Start {
   readonly startAt: number;
   readonly realStart: number;
   readonly speed: number;
+  /** How long callbacks and incidents are kept, in simulated time: the configuration allows no less than a week, and a day is what is lived here. */
+  readonly keepMs: number;
 }
 export interface Held {
   readonly heapMb: number;
@@ -24,32 +28,46 @@ export interface Held {
   readonly walMb: number;
   readonly handles: number;
 }
+/** `night`: what is done at night by the real clock, now. `leak`: the negative control, as many kilobytes are never let go. */
+export type Asked = { readonly what: 'held' | 'close' | 'night' } | { readonly what: 'leak'; readonly kilobytes: number };
 
+/** In the folder, read by drive.ts: what is logged as an error, of all lives. */
+const ERRORS = 'errors.log';
 const start = JSON.parse(process.argv[2] ?? '{}') as Start;
-const config = parseConfig(start.config, { file: 'soak.yaml', folder: start.folder, env: {} });
+const parsed = parseConfig(start.config, { file: 'soak.yaml', folder: start.folder, env: {} });
+const config = { ...parsed, retention: { callbacksMs: start.keepMs, incidentsMs: start.keepMs } };
 const now = () => start.startAt + (Date.now() - start.realStart) * start.speed;
 const quiet = () => undefined;
-const errors: string[] = [];
 const log = {
   debug: quiet,
   info: quiet,
   warn: quiet,
-  error: (fields: object, message: string) => void errors.push(`${message} ${JSON.stringify(fields)}`),
+  error: (fields: object, message: string) =>
+    appendFileSync(join(start.folder, ERRORS), `${message} ${JSON.stringify(fields)}\n`),
 };
 const app = await startApp({ config, version: 'soak', log, now });
 const MB = 1024 * 1024;
+const leaked: number[][] = [];
 
-process.on('message', async (asked) => {
-  if (asked === 'held') {
-    globalThis.gc?.();
-    const { heapUsed, rss } = process.memoryUsage();
-    const ofV8 = getHeapSpaceStatistics().reduce((sum, space) => sum + space.physical_space_size, 0);
-    const memory = { heapMb: heapUsed / MB, rssMb: rss / MB, nativeMb: (rss - ofV8) / MB };
-    const handles = readdirSync('/proc/self/fd').length;
-    process.send?.({ ...memory, walMb: walBytes(config.database) / MB, handles } satisfies Held);
+function held(): Held {
+  globalThis.gc?.();
+  const { heapUsed, rss } = process.memoryUsage();
+  const ofV8 = getHeapSpaceStatistics().reduce((sum, space) => sum + space.physical_space_size, 0);
+  const memory = { heapMb: heapUsed / MB, rssMb: rss / MB, nativeMb: (rss - ofV8) / MB };
+  const handles = readdirSync('/proc/self/fd').length;
+  return { ...memory, walMb: walBytes(config.database) / MB, handles };
+}
+
+process.on('message', async (asked: Asked) => {
+  if (asked.what === 'held') process.send?.(held());
+  else if (asked.what === 'leak')
+    // 128 numbers of 8 bytes.
+    for (let n = 0; n < asked.kilobytes; n++) leaked.push(Array.from({ length: 128 }, Math.random));
+  else if (asked.what === 'night') {
+    for (const task of getTasks().values()) await task.execute();
+    process.send?.({ tasks: getTasks().size });
   } else {
     await app.close();
-    process.send?.({ errors });
     process.disconnect();
   }
 });
