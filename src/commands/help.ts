@@ -111,8 +111,8 @@ const USAGES: Readonly<Record<Runnable, Usage>> = {
     understand: understandRestore,
   },
   audit: {
-    about: 'audit verify: check that nobody has changed the history',
-    more: 'Every line of the history carries a hash over itself and the line before. A line that was changed, taken out or put elsewhere is named. Who can\nwrite the file can also make a whole new chain or cut its end: that shows against a head that was written down elsewhere. The service logs\nits head at every start and every night; --head compares with one of those.\nExit code: 0 whole, 1 changed, 2 for a bad configuration or command line.',
+    about: 'check that nobody has changed the history (audit verify)',
+    more: 'Every line of the history carries a hash over itself and the line before. A line that was changed, taken out or put elsewhere is named. Who can\nwrite the file can also make a whole new chain or cut its end: that shows against a head that was written down elsewhere. The service logs\nits head at every start and every night; --head compares with one of those.\nExit code: 0 whole, 1 changed or not to be read, 2 for a bad configuration or command line.',
     operand: 'verify',
     options: { ...CONFIG, 'head <id:hash>': 'a head that was written down earlier' },
     understand: (v) => {
@@ -198,6 +198,7 @@ function overview(): string {
 function usageOf(name: Runnable): string {
   const { about, more, options, operand } = USAGES[name];
   const rows = Object.entries({ ...options, help: 'show this' }).map(([option, text]) => `  --${option.padEnd(20)} ${text}`);
-  const call = operand === undefined ? `${name} [options]` : `${name} [${operand}] [options]`;
-  return [`firedamper ${call}: ${about}`, '', ...rows, ...(more === '' ? [] : ['', more])].join('\n');
+  // A word that must be there, or a file that may be.
+  const called = operand === undefined ? '' : operand.startsWith('<') ? ` [${operand}]` : ` ${operand}`;
+  return [`firedamper ${name}${called} [options]: ${about}`, '', ...rows, ...(more === '' ? [] : ['', more])].join('\n');
 }

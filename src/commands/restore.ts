@@ -89,12 +89,18 @@ async function ask(config: Config, who: TokenConfig, method: string, path: strin
   const request = { method, headers, signal: AbortSignal.timeout(TIMEOUT_MS), ...(body ? { body: JSON.stringify(body) } : {}) };
   const response = await fetch(url, request).catch((error: unknown) => {
     throw unavailable(
-      `no service answers at ${url} (${error instanceof Error ? error.message : error}); start it: it only observes until this is said`,
+      `no service answers at ${url} (${whyOf(error)}); start it: on a restored database it only observes until --confirm`,
     );
   });
   const answer = (await response.json().catch(() => ({}))) as { detail?: string; title?: string };
   if (!response.ok) throw unavailable(`the service answered ${response.status}: ${answer.detail ?? answer.title ?? 'no reason'}`);
   return answer;
+}
+
+/** fetch's own words are "fetch failed" for whatever it was. */
+function whyOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause instanceof Error && error.cause.message !== '' ? error.cause.message : error.message;
 }
 
 /** What listens on every address is reached on this machine's own. */

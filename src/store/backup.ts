@@ -51,6 +51,8 @@ export interface Restoration extends Contents {
 export function restoreDatabase(database: string, from: string, now: Date): Restoration {
   const source = resolve(from);
   if (!existsSync(source)) throw notFound(`${source} is not there`);
+  // SQLite would say "disk I/O error".
+  if (!statSync(source).isFile()) throw invalid(`${source} is no file`);
   if (source === database) throw invalid(`${source} is the database itself`);
   if (!existsSync(dirname(database))) throw notFound(`the folder ${dirname(database)} is not there`);
   const unlock = lockDatabase(database);

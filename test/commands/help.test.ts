@@ -90,6 +90,10 @@ describe('help', () => {
     expect(parse('restore --help')).toMatchObject({ text: expect.stringContaining('firedamper restore [<file>] [options]: ') });
   });
 
+  test('a word that must be there stands without brackets', () => {
+    expect(parse('audit --help')).toMatchObject({ text: expect.stringContaining('firedamper audit verify [options]: check ') });
+  });
+
   test('without a command it is printed and the call counts as a mistake', () => {
     expect(parse('')).toMatchObject({ name: 'help', exitCode: 2 });
     expect(parse('--help')).toMatchObject({

@@ -1,4 +1,15 @@
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
@@ -145,6 +156,7 @@ describe('restore', () => {
       (path: string) => new Database(path).exec('create table t (x)').close(),
       'not a database of Firedamper',
     ],
+    ['that is a folder', (path: string) => mkdirSync(path), 'is no file'],
     ['that is damaged', damage, 'damaged'],
     [
       'of a newer program',
