@@ -2,6 +2,7 @@
  * The soak: 24 hours of a site's life in 30 minutes, a million runs. Prints what the service holds while it lives with them, and the slope at the end.
  *
  *   node tools/soak.ts [--runs 1000000] [--hours 24] [--minutes 30]      so many hours of simulated time in so many minutes
+ *   node tools/soak.ts --fail-every 101 ...                              one run of so many fails; each costs the service some 0.09 s of a processor
  *   node tools/soak.ts --leak 1 ...                                      the control: so many kilobytes are lost for every run; must end with exit code 1
  *
  * One run in a hundred fails; somebody reads the pages and a channel is told; Airflow is away four times, four backups are made, old rows are deleted in
@@ -16,12 +17,20 @@ const { values } = parseArgs({
     runs: { type: 'string', default: '1000000' },
     hours: { type: 'string', default: '24' },
     minutes: { type: 'string', default: '30' },
+    'fail-every': { type: 'string', default: '101' },
     leak: { type: 'string' },
   },
 });
 const [runs, hours, minutes] = [Number(values.runs), Number(values.hours), Number(values.minutes)];
 const done = await soak({
-  ...{ runs, realMs: minutes * 60_000, speed: (hours * 60) / minutes, failEvery: 101, samples: 60, eventful: true },
+  ...{
+    runs,
+    realMs: minutes * 60_000,
+    speed: (hours * 60) / minutes,
+    failEvery: Number(values['fail-every']),
+    samples: 60,
+    eventful: true,
+  },
   ...(values.leak === undefined ? {} : { leakKb: Number(values.leak) }),
   tell: (line) => console.log(line),
 });
