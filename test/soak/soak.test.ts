@@ -6,9 +6,9 @@ import { brokenLimits, limitsOf, slope } from '../support/faults/soak/measure.ts
 
 /**
  * Of the heap per 100,000 runs; a kilobyte lost per run is 100. Of so few runs the long form's limit of 1 would be noise: a heap that goes up and
- * down by 3 MB within the 17,000 that are looked at may seem to grow by 27. Resident memory is still warming up by then, and is not judged.
+ * down by 3 MB within the 17,000 that are looked at seemed to grow by 16 and by 30, and with the leak by 122 and 126. Resident memory is still warming up by then, and is not judged.
  */
-const MOST = { heapMb: 50 };
+const MOST = { heapMb: 70 };
 const PIECE: Soak = {
   ...{ runs: 25_000, realMs: 45_000, speed: 48, failEvery: 251, samples: 15, eventful: false },
   tell: () => undefined,
