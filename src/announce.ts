@@ -15,10 +15,24 @@ interface Deps {
   readonly now: () => number;
 }
 
-export function createAnnouncer({ config, read, log, now }: Deps): { announce: Announce; close(): void } {
+export interface Announcer {
+  readonly announce: Announce;
+  /** What is being sent is given time to be answered, so that it is not told twice; a channel that hangs is not waited for. */
+  closeSoon(): void;
+  close(): void;
+}
+
+const GRACE_MS = 3_000;
+
+export function createAnnouncer({ config, read, log, now }: Deps): Announcer {
   const channels = createChannels(config.channels, { createHttp, log, now });
+  let soon: NodeJS.Timeout | undefined;
+  const close = () => {
+    clearTimeout(soon);
+    for (const channel of channels.values()) channel.close();
+  };
   return {
-    announce: async (act, op) => {
+    announce: async (act, op, decidedAt) => {
       const channel = channels.get(act.channel);
       if (!channel) throw new NotifyError(`there is no channel ${act.channel} in the configuration any more`, false);
       const view = await read.incident(act.incidentId);
@@ -26,10 +40,13 @@ export function createAnnouncer({ config, read, log, now }: Deps): { announce: A
       const pageUrl = `${config.server.publicUrl}/incidents/${encodeURIComponent(act.incidentId)}`;
       const { incident, holds, repairs } = view;
       const timeline = await read.timeline(act.incidentId);
-      await channel.send(compose(act.event, { incident, holds, repairs, timeline, pageUrl, subject: act.subject }), op);
+      const times = { decidedAt, now: new Date(now()).toISOString() };
+      const { subject } = act;
+      await channel.send(compose(act.event, { incident, holds, repairs, timeline, pageUrl, subject, ...times }), op);
     },
-    close: () => {
-      for (const channel of channels.values()) channel.close();
+    closeSoon: () => {
+      soon = setTimeout(close, GRACE_MS);
     },
+    close,
   };
 }

@@ -83,7 +83,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     resurvey: (airflow) => known(pollers, airflow).resurvey(),
   };
   const announcer = createAnnouncer({ config, read: store.read, log, now });
-  const worker = createWorker({ store, responder, effects, announce: announcer.announce, onError });
+  const worker = createWorker({ store, responder, effects, announce: announcer.announce, onError, chance: Math.random });
   const onNoted = (airflow: string, what: string) => log.info({ airflow }, what);
   const hearing = { onNoted, onBrokenFile: (airflow: string) => pollers.get(airflow)?.lookAtFiles() };
   const intake = createCallbackIntake({
@@ -102,7 +102,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       return view && previewRelease(id, view.holds, await readMissed(effects, state, id), state);
     },
     gate: async (airflow, dagId) => (world.hasRead(airflow) ? gate(await store.snapshot(), world, { airflow, dagId }) : null),
-    health: async () => describeHealth(config, options.version, pollerStates, world, await standing(store, closing)),
+    health: async () => describeHealth(config, options.version, pollerStates, world, await standing(store, worker, closing)),
     restored: async () => describeRestore(store, [...clients.values()]),
     metrics: createMetrics(store, pollerStates, now),
   });
@@ -128,8 +128,9 @@ export async function startApp(options: AppOptions): Promise<App> {
   };
 }
 
-const standing = async (store: Store, closing: boolean) => ({
+const standing = async (store: Store, worker: Worker, closing: boolean) => ({
   closing,
+  silent: worker.troubles(),
   trouble: store.trouble,
   restored: await store.restored(),
 });
@@ -243,7 +244,7 @@ interface Parts {
   readonly http: { close(): Promise<void> };
   readonly pollers: ReadonlyMap<string, Poller>;
   readonly worker: Worker;
-  readonly announcer: { close(): void };
+  readonly announcer: { closeSoon(): void; close(): void };
   readonly clients: ReadonlyMap<string, AirflowClient>;
 }
 
@@ -253,6 +254,7 @@ async function stopInTurn({ http, pollers, worker, announcer, clients }: Parts):
   };
   // What still waits for an answer then is settled by reading at the next start; so the database is closed in time.
   const impatient = setTimeout(cutOff, ANSWERS_MS);
+  announcer.closeSoon();
   await http.close();
   await Promise.all([...pollers.values()].map((p) => p.stop()));
   await worker.stop();

@@ -4,9 +4,18 @@ import type { MissedFacts } from './core/events.ts';
 import type { Hold } from './core/hold.ts';
 import { sentence } from './core/reason.ts';
 import type { Restored } from './core/restore.ts';
+import type { ChannelTrouble } from './effects/channelGate.ts';
 import type { Health, ReleasePreview } from './http/deps.ts';
 import type { PollerState } from './intake/poller.ts';
 import type { WorldCache } from './world.ts';
+
+interface Standing {
+  readonly closing: boolean;
+  readonly trouble: string | null;
+  readonly restored: Restored | null;
+  /** Channels that nothing reaches. */
+  readonly silent: readonly ChannelTrouble[];
+}
 
 /** Able to accept and to act. An Airflow that cannot be reached does not make the service unready: it still hears callbacks and says so. */
 export function describeHealth(
@@ -14,7 +23,7 @@ export function describeHealth(
   version: string,
   pollers: ReadonlyMap<string, () => PollerState>,
   world: WorldCache,
-  { closing, trouble, restored }: { closing: boolean; trouble: string | null; restored: Restored | null },
+  { closing, trouble, restored, silent }: Standing,
 ): Health {
   const airflows = config.airflows.map(({ id }) => {
     const state = pollers.get(id)?.();
@@ -28,7 +37,11 @@ export function describeHealth(
     : [];
   const refused = [...(closing ? ['shutting down'] : []), ...(trouble === null ? [] : [trouble])];
   const ready = refused.length === 0;
-  return { ready, reasons: ready ? observing : refused, version, mode: config.policy.mode, airflows };
+  const untold = silent.map(
+    ({ channel, sinceMs }) =>
+      `nobody has been told anything by channel ${channel} since ${new Date(sinceMs).toISOString()}: it is tried again`,
+  );
+  return { ready, reasons: ready ? observing : refused, untold, version, mode: config.policy.mode, airflows };
 }
 
 function judge(state: PollerState | undefined, gaps: readonly string[]): ['ok' | 'degraded' | 'unreachable' | 'unknown', string] {

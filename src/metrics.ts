@@ -22,6 +22,11 @@ export function createMetrics(
   const up = gauge('firedamper_airflow_up', '1 when the last poll of an Airflow succeeded', ['airflow']);
   const wal = gauge('firedamper_wal_bytes', 'Size of the write-ahead log of the database');
   const free = gauge('firedamper_disk_free_bytes', 'Room where the database is; below intake.min_free callbacks are refused');
+  const waiting = gauge('firedamper_notices_waiting', 'Notices that wait for their channel', ['channel']);
+  const oldest = gauge('firedamper_notice_oldest_seconds', 'How long the oldest of them has waited', ['channel']);
+  const failed = gauge('firedamper_notices_failed', 'Notices that a channel refused, or was away for too long to be told', [
+    'channel',
+  ]);
   const set = (g: Gauge, label: string, values: Readonly<Record<string, number>>) => {
     g.reset();
     for (const [value, n] of Object.entries(values)) g.set({ [label]: value }, n);
@@ -31,6 +36,12 @@ export function createMetrics(
     set(incidents, 'status', counts.incidentsByStatus);
     set(holds, 'state', counts.holdsByState);
     set(intents, 'state', counts.intentsByState);
+    for (const g of [waiting, oldest, failed]) g.reset();
+    for (const { channel, ...of } of await store.read.untold()) {
+      waiting.set({ channel }, of.waiting);
+      failed.set({ channel }, of.failed);
+      oldest.set({ channel }, of.oldest === null ? 0 : (now() - Date.parse(of.oldest)) / 1000);
+    }
     inbox.set(counts.inboxPending);
     quarantine.set(counts.quarantined);
     wal.set(store.walBytes());

@@ -108,6 +108,7 @@ function policyOf(tree: Group, channels: readonly ChannelConfig[]): Policy {
       reopenWithinMs: tree.need('policy.monitor.reopen_within'),
       settleWithinMs: tree.need('policy.monitor.settle_within'),
     },
+    notify: { giveUpAfterMs: tree.need('notify.give_up_after') },
     channels: [{ id: LOG_CHANNEL, events: NOTIFY_EVENTS }, ...channels.map(({ id, events }) => ({ id, events }))],
     severity: {
       p1Tags: tree.need('policy.severity.p1_tags'),

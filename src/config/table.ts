@@ -253,6 +253,11 @@ export const TABLE = {
   'lineage.edges[].note': optional(text(), 'Why, for people.', '"reads the orders table"'),
 
   notify: section('Who is told.'),
+  'notify.give_up_after': key(
+    duration('5m', '7d'),
+    '24h',
+    'What could not be told within this time, because its channel was away all the while, is given up; the history says so.',
+  ),
   'notify.channels[]': section('One entry per receiver.'),
   'notify.channels[].id': required(id, 'Name in the history.', 'team-chat'),
   'notify.channels[].kind': required(

@@ -13,6 +13,7 @@ import type { Intent, IntentAct } from './intent.ts';
 import { isOver } from './lifecycle.ts';
 import { walk } from './lineage.ts';
 import { hear } from './matching.ts';
+import { noticeNotSent, noticeSent } from './notices.ts';
 import { observe } from './observation.ts';
 import { unpaused } from './ownership.ts';
 import { act } from './people.ts';
@@ -66,6 +67,7 @@ function conclude(draft: Draft, intentId: string, outcome: Outcome): void {
     if (intent.act.kind === 'plan_repair') planWaits(draft, intent.act.repairId, outcome.why);
     return;
   }
+  if (intent.act.kind === 'send_notice') return noticeNotSent(draft, intent, intent.act, outcome);
   const next = nextAttempt(intent, outcome, draft.now, draft.context.chance);
   draft.putIntent(next);
   if (next.state === 'failed') refuse(draft, intent, outcome.error);
@@ -86,6 +88,7 @@ function apply(draft: Draft, intent: Intent, facts: OutcomeFacts): void {
   else if (facts.kind === 'plan_release' && a.kind === 'plan_release') afterReleasePlan(draft, a.incidentId, facts);
   else if (facts.kind === 'plan_delivery' && a.kind === 'plan_delivery') lookedAgain(draft, intent.id, a, facts.missed);
   else if (facts.kind === 'deliver' && a.kind === 'deliver') delivered(draft, a, facts.runIds);
+  else if (facts.kind === 'send_notice' && a.kind === 'send_notice') noticeSent(draft, intent, a);
 }
 
 function afterReleasePlan(draft: Draft, incidentId: string, facts: OutcomeFacts & { kind: 'plan_release' }): void {
@@ -127,7 +130,6 @@ function refuse(draft: Draft, { id, act: a }: Intent, error: string): void {
     case 'deliver':
       return deliveryRefused(draft, a, error);
     case 'send_notice':
-      draft.tell(a.incidentId, 'notice.failed', a.event, reason('not_told', { channel: a.channel, error }));
       return;
     default:
       a satisfies never;

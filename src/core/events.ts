@@ -45,7 +45,13 @@ export interface SeenBroken extends ImportErrorFacts {
 export type Outcome =
   | { readonly result: 'done'; readonly facts: OutcomeFacts }
   /** Certainly not done; `retry` says whether trying again makes sense. */
-  | { readonly result: 'failed'; readonly error: string; readonly retry: boolean }
+  | {
+      readonly result: 'failed';
+      readonly error: string;
+      readonly retry: boolean;
+      /** A channel's own wish when it wants to be asked again. */
+      readonly retryAfterMs?: number;
+    }
   /** `unread`: a look for an earlier attempt's effect failed too, or is not enough, so nothing new is known and nothing was sent. */
   | { readonly result: 'unknown'; readonly error: string; readonly unread?: true }
   /** Certainly not done and nothing is wrong: Airflow is not there yet. Asked again soon, without an end and without counting as an attempt. */

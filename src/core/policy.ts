@@ -56,6 +56,10 @@ export interface Policy {
     /** How long a released DAG is watched for the run it should have; yaml `settle_within`, default 30m. */
     readonly settleWithinMs: number;
   };
+  readonly notify: {
+    /** How long a notice waits for a channel that is away before it is given up. */
+    readonly giveUpAfterMs: number;
+  };
   /** Who is told of what; the channel itself is configured elsewhere. */
   readonly channels: readonly { readonly id: string; readonly events: readonly NotifyEvent[] }[];
   readonly severity: {
@@ -75,3 +79,6 @@ export type Role = (typeof ROLES)[number];
 /** What people can be told of. `attention` = something waits for a person (ceded hold, review due, stuck repair, a gap). */
 export const NOTIFY_EVENTS = ['opened', 'held', 'approval', 'failed', 'resolved', 'attention'] as const;
 export type NotifyEvent = (typeof NOTIFY_EVENTS)[number];
+
+/** From then on a notice says for when it was meant. */
+export const LATE_NOTICE_MS = 5 * 60_000;

@@ -117,6 +117,7 @@ export const REASONS = {
   restore_confirmed: 'a person looked at what differs and confirmed: acting again after observing since {since}',
   // notices
   told: 'told by {channel}',
+  told_late: 'told by {channel} {minutes} minutes late: it was away',
   not_told: 'could not be told by {channel}: {error}',
 } as const;
 

@@ -17,10 +17,24 @@ const MAX_ATTEMPTS: Readonly<Record<IntentKind, number>> = {
   plan_release: Number.POSITIVE_INFINITY,
   plan_delivery: Number.POSITIVE_INFINITY,
   deliver: 20,
-  send_notice: 8,
+  // Given up by its age, see notices.ts.
+  send_notice: Number.POSITIVE_INFINITY,
 };
 
 const NOT_YET_MS = 2_000;
+
+const NOTICE_BASE_MS = 1_000;
+const NOTICE_CAP_MS = 60_000;
+/** A channel that wants to be left alone for longer is asked all the same: people wait for what it is to be told. */
+const LONGEST_WISH_MS = 5 * 60_000;
+
+/** Full jitter: anything up to twice as much as before. `share`: 0 to 1. Never nothing, so that a fault is no loop. */
+export const noticePause = (failures: number, share: number, retryAfterMs = 0): number =>
+  Math.max(
+    NOTICE_BASE_MS / 2,
+    share * Math.min(NOTICE_CAP_MS, NOTICE_BASE_MS * 2 ** Math.min(failures, 10)),
+    Math.min(retryAfterMs, LONGEST_WISH_MS),
+  );
 
 /** What is waited for has not come: once more soon. Certainly not sent, so nothing has to be settled. */
 export const notYet = (intent: Intent, why: string, now: Instant): Intent => ({
@@ -44,8 +58,11 @@ export function nextAttempt(
   const unread = outcome.result === 'unknown' && outcome.unread === true;
   if (hopeless || (attempts >= MAX_ATTEMPTS[intent.act.kind] && !unread))
     return { ...intent, attempts, state: 'failed', lastError: outcome.error };
-  const spread = 0.5 + (Number.parseInt(chance.slice(0, 2), 36) || 0) / (36 * 36) / 2;
-  const delay = Math.min(CAP_MS, BASE_MS * 2 ** Math.min(attempts, 10)) * spread;
+  const share = (Number.parseInt(chance.slice(0, 2), 36) || 0) / (36 * 36);
+  const delay =
+    intent.act.kind === 'send_notice'
+      ? noticePause(attempts, share, outcome.result === 'failed' ? outcome.retryAfterMs : 0)
+      : Math.min(CAP_MS, BASE_MS * 2 ** Math.min(attempts, 10)) * (0.5 + share / 2);
   return {
     ...intent,
     attempts,

@@ -7,7 +7,9 @@ import type { Outcome } from '../core/events.ts';
 import { CHANGES_OUTSIDE, type Intent, type IntentKind } from '../core/intent.ts';
 import { isUnavailable } from '../errors.ts';
 import type { Responder } from '../respond.ts';
+import type { ClaimLane } from '../store/claiming.ts';
 import type { Claimed, Store } from '../store/store.ts';
+import { type ChannelGate, type ChannelTrouble, createChannelGate } from './channelGate.ts';
 import { deliver } from './deliver.ts';
 import type { EffectDeps } from './deps.ts';
 import { pauseDag } from './pauseDag.ts';
@@ -24,6 +26,8 @@ export interface Worker {
   wake(): void;
   /** Takes nothing new and waits for what is under way. */
   stop(): Promise<void>;
+  /** Channels that nothing has reached for a while. */
+  troubles(): readonly ChannelTrouble[];
 }
 
 interface Deps {
@@ -32,6 +36,8 @@ interface Deps {
   readonly effects: EffectDeps;
   readonly announce: Announce;
   readonly onError: (error: unknown, what: string) => void;
+  /** 0 to 1, new at every call. */
+  readonly chance: () => number;
 }
 
 const UNRECORDED_MS = 2_000;
@@ -51,11 +57,13 @@ const makeLanes = (): Lane[] => [
   { kinds: ['survey_elsewhere'], width: 8, running: 0 },
   { kinds: ['plan_repair', 'plan_release', 'plan_delivery'], width: 8, running: 0 },
   { kinds: ['repair_step', 'deliver'], width: 8, running: 0 },
-  { kinds: ['send_notice'], width: 4, running: 0 },
+  // Each channel has a bulkhead of its own, so that one that hangs keeps no other one waiting.
+  { kinds: ['send_notice'], width: 32, running: 0 },
 ];
 
-export function createWorker({ store, responder, effects, announce, onError }: Deps): Worker {
+export function createWorker({ store, responder, effects, announce, onError, chance }: Deps): Worker {
   const lanes = makeLanes();
+  const channels = createChannelGate(effects.now, chance);
   const underWay = new Set<Promise<void>>();
   const ids = new Set<string>();
   let timer: NodeJS.Timeout | null = null;
@@ -65,8 +73,9 @@ export function createWorker({ store, responder, effects, announce, onError }: D
 
   async function run({ intent, settle }: Claimed, lane: Lane): Promise<void> {
     try {
-      const outcome = await perform(effects, announce, intent, settle);
-      await record(intent, settle ? stillUnknown(outcome) : outcome, { responder, onError, stopped: () => stopped });
+      const work = () => perform(effects, announce, intent, settle);
+      const outcome = await tried(intent, settle, channels, work);
+      await record(intent, outcome, { responder, onError, stopped: () => stopped });
     } catch (error) {
       // The outcome could not be recorded. An act that changes something stays `sending` and is settled by reading Airflow at the next start;
       // one that only reads is taken again, but not at once: a disk that is full must not become a loop against Airflow.
@@ -81,11 +90,7 @@ export function createWorker({ store, responder, effects, announce, onError }: D
 
   async function look(): Promise<void> {
     const at = new Date(effects.now()).toISOString();
-    const { claimed, nextDue } = await store.claim(
-      at,
-      lanes.map((l) => ({ kinds: l.kinds, room: l.width - l.running, record: l.kinds.some((k) => CHANGES_OUTSIDE[k]) })),
-      ids,
-    );
+    const { claimed, nextDue } = await store.claim(at, roomIn(lanes, channels), ids);
     for (const c of claimed) {
       const lane = lanes.find((l) => l.kinds.includes(c.intent.act.kind));
       if (!lane) continue;
@@ -96,7 +101,8 @@ export function createWorker({ store, responder, effects, announce, onError }: D
       void work.finally(() => underWay.delete(work));
     }
     if (timer) clearTimeout(timer);
-    if (nextDue !== null && !stopped) timer = setTimeout(wake, Math.max(5, Date.parse(nextDue) - effects.now()));
+    const next = Math.min(nextDue === null ? Number.POSITIVE_INFINITY : Date.parse(nextDue), channels.nextOpening());
+    if (Number.isFinite(next) && !stopped) timer = setTimeout(wake, Math.max(5, next - effects.now()));
   }
 
   function wake(): void {
@@ -125,7 +131,21 @@ export function createWorker({ store, responder, effects, announce, onError }: D
       if (timer) clearTimeout(timer);
       await Promise.allSettled([...underWay]);
     },
+    troubles: channels.troubles,
   };
+}
+
+const roomIn = (lanes: readonly Lane[], channels: ChannelGate): ClaimLane[] =>
+  lanes.map((l) => ({
+    ...{ kinds: l.kinds, room: l.width - l.running, record: l.kinds.some((k) => CHANGES_OUTSIDE[k]) },
+    ...(l.kinds.includes('send_notice') ? { roomOf: channels.room } : {}),
+  }));
+
+async function tried({ act }: Intent, settle: boolean, channels: ChannelGate, work: () => Promise<Outcome>): Promise<Outcome> {
+  // A notice cannot be looked for: after a crash it is sent again, whether it arrived or not.
+  if (act.kind === 'send_notice') return channels.through(act.channel, work);
+  const outcome = await work();
+  return settle ? stillUnknown(outcome) : outcome;
 }
 
 /** What was done outside is known here and nowhere else: while the disk takes nothing it is kept, and written when it does again. */

@@ -70,6 +70,8 @@ export interface Health {
   /** Able to accept callbacks and to act. */
   readonly ready: boolean;
   readonly reasons: readonly string[];
+  /** Channels that nothing reaches, in words: what people are not told must not look like silence. */
+  readonly untold?: readonly string[];
   readonly version: string;
   readonly mode: 'armed' | 'shadow';
   readonly airflows: readonly {

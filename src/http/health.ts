@@ -14,7 +14,8 @@ export function healthRoutes(app: Express, deps: HttpDeps): void {
 
 /** `detail` may repeat what an Airflow answered, host names included: not for everybody. */
 function readiness(health: Health, trusted: boolean): Api['Readiness'] {
-  const { ready, reasons, version, mode } = health;
+  const { ready, version, mode } = health;
+  const reasons = [...health.reasons, ...(health.untold ?? [])];
   const airflows = health.airflows.map(({ id, state, version, lastPollAt, detail, gaps }) => ({
     id,
     state,

@@ -6,7 +6,7 @@ import type { Instant } from '../core/facts.ts';
 import type { Hold } from '../core/hold.ts';
 import { type Incident, isAboutFiles } from '../core/incident.ts';
 import type { Repair } from '../core/plan.ts';
-import type { NotifyEvent } from '../core/policy.ts';
+import { LATE_NOTICE_MS, type NotifyEvent } from '../core/policy.ts';
 import { sentence } from '../core/reason.ts';
 import type { TimelineEntry } from '../core/timeline.ts';
 import { advice, attentionReason } from './attention.ts';
@@ -25,6 +25,9 @@ export interface NoticeView {
   readonly subject: string;
   /** History of the incident, oldest first: some reasons stand nowhere else. */
   readonly timeline: readonly TimelineEntry[];
+  /** When it was decided that people are told, and when they are: a channel may have been away in between. */
+  readonly decidedAt: Instant;
+  readonly now: Instant;
 }
 
 export interface NoticeLine {
@@ -43,6 +46,8 @@ export interface Notice {
   readonly link: string;
   /** `#rrggbb` */
   readonly color: string;
+  /** When there was something to tell; later than this by what the channel was away. */
+  readonly decidedAt: Instant;
   readonly incident: Pick<Incident, 'id' | 'airflow' | 'dagId' | 'status' | 'severity' | 'type' | 'title' | 'mode'> & {
     readonly openedAt: Instant;
   };
@@ -73,13 +78,15 @@ export function compose(event: NotifyEvent, view: NoticeView): Notice {
   const body = COMPOSERS[event](view);
   const shadow = incident.mode === 'shadow';
   const title = clean(incident.title, 200);
+  const late = lateness(view);
   return {
     event,
-    title: clean(`${shadow ? '[shadow] ' : ''}${incident.severity} ${body.head}: ${title}`, 150),
-    text: shadow ? `${body.text} Shadow mode: decided and told only, nothing is changed in Airflow.` : body.text,
+    title: clean(`${shadow ? '[shadow] ' : ''}${late === '' ? '' : '[late] '}${incident.severity} ${body.head}: ${title}`, 150),
+    text: `${late}${body.text}${shadow ? ' Shadow mode: decided and told only, nothing is changed in Airflow.' : ''}`,
     lines: body.lines,
     link: view.pageUrl,
     color: COLORS[event],
+    decidedAt: view.decidedAt,
     incident: {
       id: incident.id,
       airflow: incident.airflow,
@@ -92,6 +99,12 @@ export function compose(event: NotifyEvent, view: NoticeView): Notice {
       openedAt: incident.timestamps.openedAt,
     },
   };
+}
+
+/** What comes hours late must not read as if it were so now: it begins with its time, and says what has become of the incident. */
+function lateness({ incident, decidedAt, now }: NoticeView): string {
+  if (Date.parse(now) - Date.parse(decidedAt) < LATE_NOTICE_MS) return '';
+  return `${moment(decidedAt)} (told ${span(decidedAt, now)} late; the incident is ${incident.status} now): `;
 }
 
 const line = (label: string, value: string | null): NoticeLine[] =>
@@ -129,6 +142,8 @@ function held(view: NoticeView): Body {
   const active = view.holds.filter((hold) => hold.releasedAt === null);
   const ours = active.filter((hold) => hold.state !== 'foreign');
   const foreign = active.filter((hold) => hold.state === 'foreign');
+  if (active.length === 0)
+    return { head: 'Held', text: `What would read the data of ${where(incident)} was held, and is let go by now.`, lines: [] };
   const one = active.length === 1;
   const verb = incident.mode === 'shadow' ? 'would be paused' : one ? 'is held' : 'are held';
   return {
@@ -147,11 +162,12 @@ function held(view: NoticeView): Body {
 function approval(view: NoticeView): Body {
   const repair = view.repairs.find((r) => r.id === view.subject);
   const runs = repair ? runsOf(repair) : 0;
-  const over = repair !== undefined && repair.state !== 'proposed' ? ` It is ${repair.state} by now.` : '';
+  const asks = repair === undefined || repair.state === 'proposed';
+  const over = asks ? '' : ` It is ${repair.state} by now. Nothing is asked of you.`;
   return {
-    head: 'Waits for approval',
+    head: asks ? 'Waits for approval' : 'Waited for approval',
     text: repair
-      ? `A repair of ${where(view.incident)} waits for your yes: ${runs} ${runs === 1 ? 'run' : 'runs'} of ${dags(new Set(repair.steps.map((s) => s.dagId)).size)}.${over}`
+      ? `A repair of ${where(view.incident)} ${asks ? 'waits' : 'waited'} for your yes: ${runs} ${runs === 1 ? 'run' : 'runs'} of ${dags(new Set(repair.steps.map((s) => s.dagId)).size)}.${over}`
       : `A repair of ${where(view.incident)} waits for your yes.`,
     lines: repair ? repairLines(repair).flatMap(([label, value]) => line(label, value)) : [],
   };

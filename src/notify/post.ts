@@ -56,12 +56,14 @@ function accepted(answer: HttpAnswer, who: string): HttpAnswer {
   if (status >= 300 && status < 400)
     throw new NotifyError(`${who}: answered ${status}, a redirect, which is not followed`, false);
   const again = status >= 500 || status === 408 || status === 425 || status === 429;
-  const seconds = Number(answer.headers['retry-after']);
-  throw new NotifyError(
-    `${who}: answered ${status}${wordOf(answer)}`,
-    again,
-    Number.isFinite(seconds) && seconds > 0 ? seconds * 1000 : null,
-  );
+  throw new NotifyError(`${who}: answered ${status}${wordOf(answer)}`, again, wishOf(answer));
+}
+
+/** Retry-After in either of its forms: seconds, or a date, which is read by the receiver's own clock. */
+function wishOf({ headers }: HttpAnswer): number | null {
+  const wish = headers['retry-after'] ?? '';
+  const ms = /^\d+$/.test(wish.trim()) ? Number(wish) * 1000 : Date.parse(wish) - Date.parse(headers.date ?? '');
+  return ms > 0 ? ms : null;
 }
 
 /** Slack answers with one word, such as `no_service`; anything longer may echo what was sent or where. */

@@ -1,15 +1,24 @@
 import type { ChannelConfig } from '../config.ts';
 import type { Channel } from './channel.ts';
 import type { Notice } from './notices.ts';
+import { createPace } from './pace.ts';
 import { createPost, type PostDeps } from './post.ts';
 import { clean } from './words.ts';
 
+/** Slack takes one message a second for a channel; faster than that is answered with 429. */
+const EVERY_MS = 1_000;
+
 /** A Slack incoming webhook (and whatever understands the same JSON, such as Mattermost). */
-export function createSlackChannel(config: Pick<ChannelConfig, 'id' | 'url'>, deps: PostDeps): Channel {
+export function createSlackChannel(
+  config: Pick<ChannelConfig, 'id' | 'url'>,
+  deps: PostDeps & { readonly now: () => number },
+): Channel {
   const post = createPost(config.url, `channel ${config.id}`, deps);
+  const myTurn = createPace(EVERY_MS, deps.now);
   return {
     id: config.id,
     send: async (notice) => {
+      await myTurn();
       await post.send(JSON.stringify(slackMessage(notice)), {});
     },
     close: () => post.close(),

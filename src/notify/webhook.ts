@@ -49,6 +49,7 @@ export function webhookBody(notice: Notice, id: string, sentAt: Date) {
       mode: incident.mode,
       opened_at: incident.openedAt,
     },
+    decided_at: notice.decidedAt,
     sent_at: sentAt.toISOString(),
   };
 }

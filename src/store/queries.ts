@@ -5,7 +5,7 @@ import type { Hold } from '../core/hold.ts';
 import type { Incident } from '../core/incident.ts';
 import type { HeardSignal } from '../core/signal.ts';
 import * as codec from './codec.ts';
-import type { DagView, IncidentView, Page, ReadModels, StoreCounts } from './readModels.ts';
+import type { DagView, IncidentView, Page, ReadModels, StoreCounts, Untold } from './readModels.ts';
 import type { Tables } from './tables.ts';
 
 type Db = Kysely<Tables>;
@@ -46,6 +46,7 @@ export function createReadModels(db: Db): ReadModels {
       }));
     },
     counts: () => counts(db),
+    untold: () => untold(db),
   };
 }
 
@@ -200,4 +201,27 @@ async function counts(db: Db): Promise<StoreCounts> {
     inboxPending: Number(pending?.n ?? 0),
     quarantined: Number(aside?.n ?? 0),
   };
+}
+
+async function untold(db: Db): Promise<Untold[]> {
+  const rows = await db
+    .selectFrom('intents')
+    .select(['act', 'state', 'created_at'])
+    .where('kind', '=', 'send_notice')
+    .where('state', '!=', 'done')
+    .orderBy('n')
+    .execute();
+  const found = new Map<string, Untold>();
+  for (const row of rows) {
+    const { channel } = JSON.parse(row.act) as { channel: string };
+    const before = found.get(channel) ?? { channel, waiting: 0, oldest: null, failed: 0 };
+    const over = row.state === 'failed';
+    found.set(
+      channel,
+      over
+        ? { ...before, failed: before.failed + 1 }
+        : { ...before, waiting: before.waiting + 1, oldest: before.oldest ?? row.created_at },
+    );
+  }
+  return [...found.values()];
 }

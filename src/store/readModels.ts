@@ -34,6 +34,8 @@ export interface ReadModels {
   /** Callbacks that were signed and well-formed but of unknown shape, newest first. */
   quarantine(limit: number): Promise<readonly QuarantinedCallback[]>;
   counts(): Promise<StoreCounts>;
+  /** By channel; one that nothing waits for and that nothing was given up for is not there. */
+  untold(): Promise<readonly Untold[]>;
 }
 
 export interface Page<T> {
@@ -78,4 +80,13 @@ export interface StoreCounts {
   readonly intentsByState: Readonly<Record<string, number>>;
   readonly inboxPending: number;
   readonly quarantined: number;
+}
+
+export interface Untold {
+  readonly channel: string;
+  /** Notices that are still to be sent, and when the oldest of them was decided. */
+  readonly waiting: number;
+  readonly oldest: Instant | null;
+  /** Never told: given up, or refused. They are counted for as long as their rows are kept. */
+  readonly failed: number;
 }

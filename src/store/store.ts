@@ -2,7 +2,7 @@
  * The store as the rest of the program sees it. Transactions run one after the other: one connection, one writer, and nothing but the store
  * itself is awaited inside.
  */
-import type { Transaction } from 'kysely';
+import type { Selectable, Transaction } from 'kysely';
 import type { Decision, State } from '../core/draft.ts';
 import type { DomainEvent } from '../core/events.ts';
 import type { Instant } from '../core/facts.ts';
@@ -10,6 +10,7 @@ import { CHANGES_OUTSIDE, type Intent, type IntentKind } from '../core/intent.ts
 import type { Restored } from '../core/restore.ts';
 import type { FiredamperError } from '../errors.ts';
 import type { ChainHead } from './chain.ts';
+import { type ClaimLane, choose, queueOf } from './claiming.ts';
 import * as codec from './codec.ts';
 import { openDatabase } from './database.ts';
 import { createInbox, type Inbox } from './inbox.ts';
@@ -62,14 +63,6 @@ export interface Store extends PollMemory {
   readonly trouble: string | null;
   readonly read: ReadModels;
   close(): Promise<void>;
-}
-
-export interface ClaimLane {
-  readonly kinds: readonly IntentKind[];
-  /** At most so many. */
-  readonly room: number;
-  /** False for acts that only read: nothing has to be settled after a crash, so they cost no write. The caller remembers what it has taken. */
-  readonly record: boolean;
 }
 
 export interface Claimed {
@@ -151,7 +144,7 @@ async function refuseIfSuperseded(trx: Transaction<Tables>, epoch: number): Prom
     );
 }
 
-/** More than this many open intents are looked at in the next round. */
+/** More than this many open acts are looked at in the next round. */
 const CLAIM_WINDOW = 1_000;
 
 /** Left alone while we only observe. People are told all the same. */
@@ -164,25 +157,24 @@ async function claim(
   underWay: ReadonlySet<string>,
 ): Promise<{ claimed: Claimed[]; nextDue: Instant | null }> {
   const observing = codec.restoredFromRow(await trx.selectFrom('service').select('restored').executeTakeFirst()) !== null;
-  const all = await trx
+  const acts = await trx
     .selectFrom('intents')
     .selectAll()
     .where('state', 'in', ['planned', 'unknown'])
+    .where('kind', '!=', 'send_notice')
     .$if(observing, (q) => q.where('kind', 'not in', CHANGES_AIRFLOW))
     .orderBy('n')
     .limit(CLAIM_WINDOW)
     .execute();
-  const rows = all.filter((r) => !underWay.has(r.id));
-  const taken = lanes.flatMap((lane) => {
-    const due = rows.filter((r) => r.due_at <= now && lane.kinds.includes(r.kind as IntentKind));
-    return due.slice(0, lane.room).map((row) => ({ row, record: lane.record }));
-  });
-  // An intent that is due but had no room waits for the lane, which wakes the worker when it has some; it must not make a timer spin.
-  const nextDue =
-    rows
-      .filter((r) => r.due_at > now)
-      .map((r) => r.due_at)
-      .sort()[0] ?? null;
+  // Beside the others, and all of them: a thousand that wait for a chat must not fill the window, nor one chat's those of another.
+  const notices = await trx
+    .selectFrom('intents')
+    .selectAll()
+    .where('state', 'in', ['planned', 'unknown', 'sending'])
+    .where('kind', '=', 'send_notice')
+    .orderBy('n')
+    .execute();
+  const { taken, nextDue } = choose([...acts, ...notices].map(waiting), now, lanes, underWay);
   const recorded = taken.filter((t) => t.record).map((t) => t.row.id);
   if (recorded.length > 0) {
     await trx
@@ -191,9 +183,14 @@ async function claim(
       .where('id', 'in', recorded)
       .execute();
   }
-  const claimed = taken.map(({ row, record }) => ({
+  const claimed = taken.map(({ row: { row, state }, record }) => ({
     intent: codec.intentFromRow({ ...row, attempts: row.attempts + (record ? 1 : 0) }),
-    settle: row.state === 'unknown',
+    settle: state === 'unknown',
   }));
   return { claimed, nextDue };
 }
+
+const waiting = (row: Selectable<Tables['intents']>) => {
+  const { id, act, state, dueAt, attempts } = codec.intentFromRow(row);
+  return { row, id, kind: row.kind, state, dueAt, attempts, queue: queueOf(act) };
+};

@@ -12,6 +12,7 @@ export const TROUBLED: Health = {
   ...sample.HEALTHY,
   ready: false,
   reasons: ['the disk is almost full: 40 MB left'],
+  untold: ['nobody has been told anything by channel team-chat since 2026-11-21T05:40:00.000Z: it is tried again'],
   airflows: [
     {
       id: 'prod',

@@ -84,7 +84,7 @@ function strip(shell: Shell): Html {
     health.ready &&
     health.reasons.length > 0 &&
     html`<div class="strip warn" role="status"><div class="wide"><strong>Observing only.</strong> ${health.reasons.join('; ')} <a href="/restore">What differs</a></div></div>`
-  }${troubled.map((airflow) => airflowStrip(airflow, shell.now))}`;
+  }${(health.untold ?? []).map((what) => html`<div class="strip warn" role="status"><div class="wide"><strong>Not told.</strong> ${what}</div></div>`)}${troubled.map((airflow) => airflowStrip(airflow, shell.now))}`;
 }
 
 function airflowStrip(airflow: Health['airflows'][number], now: number): Html {

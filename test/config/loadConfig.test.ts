@@ -75,6 +75,7 @@ describe('a good file', () => {
       },
       verify: { requirePerson: false },
       monitor: { reopenWithinMs: 86_400_000, settleWithinMs: 1_800_000 },
+      notify: { giveUpAfterMs: 86_400_000 },
       channels: [{ id: 'log', events: ['opened', 'held', 'approval', 'failed', 'resolved', 'attention'] }],
       severity: { p1Tags: ['tier:1'], defaultSeverity: 'P2', p1Severity: 'P1' },
     });

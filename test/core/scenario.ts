@@ -54,6 +54,7 @@ export const POLICY: Policy = {
   },
   verify: { requirePerson: false },
   monitor: { reopenWithinMs: 86_400_000, settleWithinMs: 1_800_000 },
+  notify: { giveUpAfterMs: 86_400_000 },
   channels: [{ id: 'chat', events: ['opened', 'held', 'approval', 'failed', 'resolved', 'attention'] }],
   severity: { p1Tags: ['tier:1'], defaultSeverity: 'P2', p1Severity: 'P1' },
 };

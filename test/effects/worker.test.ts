@@ -36,7 +36,7 @@ test('thirty looks at an Airflow that never answers keep none of those here wait
   });
   const effects = { world, policy: POLICY, now: () => Date.parse(START), snapshot: store.snapshot } as unknown as EffectDeps;
   const worker = createWorker({
-    ...{ store, responder, announce: async () => undefined, onError: () => undefined },
+    ...{ store, responder, announce: async () => undefined, onError: () => undefined, chance: () => 0.5 },
     effects: { ...effects, client: (id: string) => (id === 'prod' ? prod : dev) },
   });
   const fails = (id: string) => responder.respond({ type: 'signal', signal: taskFailed(id, 'r1', { key: id }) });

@@ -112,6 +112,7 @@ function readModels(w: World): ReadModels & { signals: unknown } {
         body: '{"version":9}',
       },
     ],
+    untold: async () => [],
     counts: async () => ({
       incidentsByStatus: { contained: 1 },
       holdsByState: { held: 3 },

@@ -190,6 +190,7 @@ describe('webhook', () => {
         mode: 'armed',
         opened_at: '2026-11-21T06:00:02.000Z',
       },
+      decided_at: '2026-11-21T06:00:02.000Z',
       sent_at: '2026-11-21T08:00:00.500Z',
     });
     expect(heard[0]?.headers['webhook-signature']).toBeUndefined();
@@ -247,6 +248,17 @@ describe('what goes wrong', () => {
     expect([failure.message, failure.retry]).toEqual([message, retry]);
     expect(failure.retryAfterMs).toBe(status === 302 ? null : 7000);
     expect(heard).toHaveLength(1);
+  });
+
+  test.each([
+    ['Sat, 21 Nov 2026 08:02:00 GMT', 'Sat, 21 Nov 2026 08:00:30 GMT', 90_000],
+    ['Sat, 21 Nov 2026 08:00:00 GMT', 'Sat, 21 Nov 2026 08:00:30 GMT', null],
+    ['soon', 'Sat, 21 Nov 2026 08:00:30 GMT', null],
+    ['-5', 'Sat, 21 Nov 2026 08:00:30 GMT', null],
+    ['0', 'Sat, 21 Nov 2026 08:00:30 GMT', null],
+  ])('Retry-After: %s is read by the clock of whoever says it', async (wish, date, ms) => {
+    const { port } = await receiver(says(503, '', { 'retry-after': wish, date }));
+    expect((await failureOf(channelTo(port).send(notice(), 'fd-1'))).retryAfterMs).toBe(ms);
   });
 
   test('a web page with status 200 told nobody', async () => {

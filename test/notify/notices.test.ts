@@ -122,6 +122,40 @@ test('approval shows exactly what would run, the digest and until when', () => {
   });
 });
 
+describe('a channel was away', () => {
+  const decidedAt = '2026-11-21T06:00:02.000Z';
+  const at = (now: string) => ({ decidedAt, now });
+
+  test('told hours late begins with its time and says how it is by now', () => {
+    const notice = compose('opened', view({ ...at('2026-11-21T08:10:30.000Z'), incident: incident({ status: 'resolved' }) }));
+    expect(notice.title).toBe('[late] P1 Opened: orders_etl: task load failed');
+    expect(notice.text).toMatch(
+      /^2026-11-21 06:00 UTC \(told 2 h 10 min late; the incident is resolved now\): orders_etl in prod failed\./,
+    );
+    expect(notice.decidedAt).toBe(decidedAt);
+  });
+
+  test('less than five minutes is on time', () => {
+    expect(compose('opened', view(at('2026-11-21T06:05:01.999Z'))).text).toMatch(/^orders_etl in prod failed/);
+    expect(compose('opened', view(at('2026-11-21T06:05:02.000Z'))).text).toMatch(/^2026-11-21 06:00 UTC \(told 5 min late/);
+  });
+
+  test('holds that are over by then are not told as holds', () => {
+    const over = [hold('revenue_report', { state: 'released', releasedAt: '2026-11-21T07:00:00.000Z' })];
+    const notice = compose('held', view({ ...at('2026-11-21T08:10:00.000Z'), holds: over }));
+    expect(notice.text).toContain('was held, and is let go by now.');
+    expect(notice.text).not.toContain('are held');
+  });
+
+  test('an approval that nobody waits for any more asks for nothing', () => {
+    const repairs = [repair({ state: 'approved' })];
+    const notice = compose('approval', view({ ...at('2026-11-21T08:10:00.000Z'), subject: 'rep_1', repairs }));
+    expect(notice.title).toContain('Waited for approval');
+    expect(notice.text).toContain('waited for your yes');
+    expect(notice.text).toContain('It is approved by now. Nothing is asked of you.');
+  });
+});
+
 test('a notice that comes late says how it is by now', () => {
   const notice = compose('approval', view({ subject: 'rep_1', repairs: [repair({ state: 'rejected' })] }));
   expect(notice.text).toContain('It is rejected by now.');

@@ -126,5 +126,7 @@ export const view = (change: Partial<NoticeView> = {}): NoticeView => ({
   pageUrl: 'http://localhost:8470/incidents/inc_1',
   subject: 'orders_etl',
   timeline: [],
+  decidedAt: '2026-11-21T06:00:02.000Z',
+  now: '2026-11-21T06:00:03.000Z',
   ...change,
 });

@@ -20,11 +20,14 @@ export interface ServiceOptions {
   /** More Airflows, by id. */
   readonly others?: Readonly<Record<string, FakeAirflow>>;
   readonly channels?: readonly unknown[];
+  readonly giveUpAfter?: string;
   /** Default false: the test says when a poll happens. */
   readonly polling?: boolean;
   /** A folder that outlives the service, for restarts. */
   readonly folder?: string;
   readonly log?: Log;
+  /** Whose program runs; default this checkout's. */
+  readonly root?: string;
 }
 
 const quiet: Log = {
@@ -75,10 +78,11 @@ export async function startService(fake: FakeAirflow, options: ServiceOptions = 
     intake: { min_free: 0 },
     policy: options.policy ?? {},
     lineage: { edges: options.edges ?? [] },
-    notify: { channels: options.channels ?? [] },
+    notify: { channels: options.channels ?? [], give_up_after: options.giveUpAfter ?? '24h' },
   });
   const config = parseConfig(text, { file: 'story.yaml', folder, env: {} });
-  const app = await startApp({ config, version: 'test', log: options.log ?? quiet, polling: options.polling ?? false });
+  const program: { startApp: typeof startApp } = options.root ? await import(join(options.root, 'src', 'app.ts')) : { startApp };
+  const app = await program.startApp({ config, version: 'test', log: options.log ?? quiet, polling: options.polling ?? false });
   if (!options.polling) await app.poll();
   return makeService(app, folder, options.folder === undefined);
 }

@@ -242,6 +242,8 @@ describe('around every page', () => {
     expect(around(troubled({ gaps: ['audit_log: 403'] }))).toContain('1 of its sources cannot be read audit_log: 403');
     expect(around({ ...sample.HEALTHY, mode: 'shadow' })).toContain('Shadow mode.');
     expect(around({ ...sample.HEALTHY, ready: false, reasons: ['disk full'] })).toContain('Not ready. disk full');
+    const untold = ['nobody has been told anything by channel chat'];
+    expect(around({ ...sample.HEALTHY, untold })).toContain('Not told. nobody has been told anything by channel chat');
     expect(around(null)).toContain('The state of Firedamper could not be read.');
     expect(around(sample.HEALTHY, { quarantined: 3 })).toContain('Quarantine 3');
   });

@@ -3,6 +3,7 @@
  * reading, and in the end Airflow has gone through each effect exactly once.
  */
 import { describe, expect, test } from 'vitest';
+import { figure } from '../../support/faults/crash/figure.ts';
 import { type Folder, lightFolder } from '../../support/faults/network/folder.ts';
 import {
   type FaultProxy,
@@ -11,6 +12,7 @@ import {
   type Toxic,
   type ToxicKind,
 } from '../../support/faults/network/proxy.ts';
+import { startReceiver } from '../../support/faults/network/receiver.ts';
 import { startRetrier } from '../../support/faults/network/retrier.ts';
 import {
   EFFECTS,
@@ -103,6 +105,62 @@ test('R5 figure', () => {
     `figure: R5 cases=${judged} of=${cases.length} double_or_lost_effects=${double} unresolved=${cases.length - judged}`,
   );
   expect(judged).toBe(cases.length);
+});
+
+/** What people are told is an effect too, at its receiver: there at least once, in order, and known by its id where it came twice. */
+const TWICE_IS_HONEST = /after the effect|half an answer|after the time-out/;
+const NOTICE_FAULTS = FAULTS.map((fault) => ({ ...fault, shift: fault.name.includes('after the time-out') ? 11_000 : 0 }));
+let told = 0;
+let repeats = 0;
+
+describe.concurrent('R5: each notice', () => {
+  test.each(NOTICE_FAULTS)('$name', async (fault) => {
+    const scene = await sceneFor('pause', 3);
+    const chat = await startReceiver();
+    const proxy = await startFaultProxy(chat.url);
+    const folder = lightFolder();
+    const channels = [
+      { id: 'chat', kind: 'webhook', url: `${proxy.url}/hook`, events: ['opened', 'held', 'approval', 'resolved'] },
+    ];
+    const service = await startService(scene.fake, { ...settings(scene.fake.url, folder), channels });
+    const placed = fault.toxics.map((toxic) =>
+      proxy.add({
+        ...toxic,
+        ...(toxic.kind === 'latency' ? { ms: fault.shift } : {}),
+        when: /^POST [\s\S]*"event":"held"/,
+        times: 1,
+      }),
+    );
+    try {
+      const down = fault.thenDownMs === undefined ? null : downAfter(proxy, placed, fault.thenDownMs);
+      await goThrough(scene, service, PATIENCE_MS);
+      await down;
+      const events = () => [...new Map(chat.told.map((t) => [t.id, t.event])).values()];
+      await service.until('everything told', async () => events().length >= 4, PATIENCE_MS);
+      await new Promise((resolve) => setTimeout(resolve, fault.shift));
+      expect(Math.min(...placed.map((one) => one.hits)), 'the fault has happened').toBe(1);
+      expect(events()).toEqual(['opened', 'held', 'approval', 'resolved']);
+      const again = chat.told.length - events().length;
+      expect(again).toBeLessThanOrEqual(TWICE_IS_HONEST.test(fault.name) ? 1 : 0);
+      told += 1;
+      repeats += again;
+    } finally {
+      await service.stop();
+      await Promise.all([proxy.close(), chat.close(), scene.fake.close()]);
+      folder.remove();
+    }
+  });
+});
+
+test('R5 figure of notices', () => {
+  figure('R5', {
+    effect: 'notice',
+    cases: told,
+    of: NOTICE_FAULTS.length,
+    lost_or_overtaken: NOTICE_FAULTS.length - told,
+    told_twice: repeats,
+  });
+  expect(told).toBe(NOTICE_FAULTS.length);
 });
 
 /** These have nothing in Airflow that refuses the second one. */

@@ -1,7 +1,6 @@
 /** Hours in seconds: the clock and the timers of this process are moved by the test, the network between service and fake Airflow is real. */
 import { setTimeout as really, setImmediate as turn } from 'node:timers/promises';
 import { vi } from 'vitest';
-import type { FakeAirflow } from '../../fakeAirflow/index.ts';
 
 /** Before anything of the service is made: it takes hold of `Date.now` when it starts. */
 export const takeTheClock = (): void => {
@@ -15,30 +14,35 @@ const STEP_MS = 500;
 /** So many turns of the event loop without a new or an unanswered request: everything that was on its way has arrived. */
 const QUIET_TURNS = 6;
 
+/** Whoever is asked something; a request that was not answered yet has no status. */
+export interface Asked {
+  readonly requests: readonly { readonly status: number | null }[];
+}
+
 /** Lets `ms` pass in small steps; between two of them everything that is on its way arrives, so that no time-out comes from a slow machine. */
-export async function pass(fake: FakeAirflow, ms: number, until: () => boolean = () => false): Promise<number> {
+export async function pass(fake: Asked, ms: number, until: () => boolean = () => false, stepMs = STEP_MS): Promise<number> {
   let passed = 0;
-  for (; passed < ms && !until(); passed += STEP_MS) {
-    await vi.advanceTimersByTimeAsync(STEP_MS);
+  for (; passed < ms && !until(); passed += stepMs) {
+    await vi.advanceTimersByTimeAsync(stepMs);
     await quiet(fake);
   }
   return passed;
 }
 
-/** Lets something come to its end that waits for the clock as well as for the network: both move, the clock in real time. */
-export async function finish(work: Promise<unknown>): Promise<void> {
+/** Lets something come to its end that waits for the clock as well as for the network: both move, the clock by default in real time. */
+export async function finish(work: Promise<unknown>, stepMs = 5): Promise<void> {
   let over = false;
   const ending = work.finally(() => {
     over = true;
   });
   while (!over) {
     await really(5);
-    await vi.advanceTimersByTimeAsync(5);
+    await vi.advanceTimersByTimeAsync(stepMs);
   }
   await ending;
 }
 
-async function quiet(fake: FakeAirflow): Promise<void> {
+async function quiet(fake: Asked): Promise<void> {
   let seen = -1;
   for (let turns = 0; turns < QUIET_TURNS; turns++) {
     await turn();

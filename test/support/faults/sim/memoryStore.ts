@@ -7,10 +7,11 @@ import type { DomainEvent, PersonAct } from '../../../../src/core/events.ts';
 import type { Hold, Ownership } from '../../../../src/core/hold.ts';
 import type { Incident } from '../../../../src/core/incident.ts';
 import type { Intent } from '../../../../src/core/intent.ts';
-import { isOver } from '../../../../src/core/lifecycle.ts';
+import { isOver, isUnderWay } from '../../../../src/core/lifecycle.ts';
 import type { Repair } from '../../../../src/core/plan.ts';
 import type { HeardSignal } from '../../../../src/core/signal.ts';
 import type { TimelineEntry } from '../../../../src/core/timeline.ts';
+import { choose, queueOf } from '../../../../src/store/claiming.ts';
 import type { InboxRow } from '../../../../src/store/inbox.ts';
 import type { Store } from '../../../../src/store/store.ts';
 
@@ -187,24 +188,16 @@ function save(disk: Disk, d: Decision): void {
 }
 
 function claim(disk: Disk, ...[now, lanes, underWay]: Parameters<Store['claim']>): Awaited<ReturnType<Store['claim']>> {
-  const all = [...disk.intents.values()].filter((i) => i.state === 'planned' || i.state === 'unknown').slice(0, 1_000);
-  const rows = all.filter((i) => !underWay.has(i.id));
-  const claimed = lanes.flatMap((lane) =>
-    rows
-      .filter((i) => i.dueAt <= now && lane.kinds.includes(i.act.kind))
-      .slice(0, lane.room)
-      .map((i) => {
-        const settle = i.state === 'unknown';
-        if (!lane.record) return { intent: i, settle };
-        const sending: Intent = { ...i, state: 'sending', attempts: i.attempts + 1 };
-        disk.intents.set(i.id, sending);
-        return { intent: { ...i, attempts: i.attempts + 1 }, settle };
-      }),
-  );
-  const nextDue =
-    rows
-      .filter((i) => i.dueAt > now)
-      .map((i) => i.dueAt)
-      .sort()[0] ?? null;
+  const open = [...disk.intents.values()].filter((i) => isUnderWay(i.state));
+  const acts = open.filter((i) => i.act.kind !== 'send_notice' && i.state !== 'sending').slice(0, 1_000);
+  const notices = open.filter((i) => i.act.kind === 'send_notice');
+  const rows = [...acts, ...notices].map((i) => ({ ...i, kind: i.act.kind, queue: queueOf(i.act), intent: i }));
+  const { taken, nextDue } = choose(rows, now, lanes, underWay);
+  const claimed = taken.map(({ row: { intent }, record }) => {
+    const settle = intent.state === 'unknown';
+    if (!record) return { intent, settle };
+    disk.intents.set(intent.id, { ...intent, state: 'sending', attempts: intent.attempts + 1 });
+    return { intent: { ...intent, attempts: intent.attempts + 1 }, settle };
+  });
   return { claimed, nextDue };
 }

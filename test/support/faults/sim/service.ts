@@ -91,7 +91,7 @@ export async function startService(parts: ServiceParts): Promise<SimService> {
     readBack: (airflow, dagId) => readBacks.get(airflow)?.(dagId) ?? Promise.reject(new Error(airflow)),
     resurvey: async (airflow) => pollers[[...clients.keys()].indexOf(airflow)]?.resurvey(),
   };
-  const worker = createWorker({ store, responder, effects, announce: parts.announce, onError: say });
+  const worker = createWorker({ store, responder, effects, announce: parts.announce, onError: say, chance: () => chance.next() });
   const intake = createCallbackIntake({
     inbox: store.inbox,
     responder,

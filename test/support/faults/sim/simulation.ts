@@ -74,6 +74,8 @@ export class Simulation {
   readonly #hash = createHash('sha256');
   #store: SimStore | null = null;
   #crashOnEffect = 0;
+  /** By incident. */
+  readonly #lastTold = new Map<string, number>();
 
   constructor(options: SimulationOptions) {
     this.#options = options;
@@ -135,7 +137,7 @@ export class Simulation {
       edges: this.site.edges,
       store: this.#watched(store),
       clients: [this.airflow.client('prod')],
-      announce: async (act) => this.#announce(act),
+      announce: async (act, op) => this.#announce(act, op),
       intervalMs: this.site.intervalMs,
       surveyIntervalMs: this.site.surveyIntervalMs,
       lookbackMs: 0,
@@ -161,10 +163,16 @@ export class Simulation {
     };
   }
 
-  #announce(act: IntentAct & { kind: 'send_notice' }): void {
+  #announce(act: IntentAct & { kind: 'send_notice' }, op: string): void {
     if (this.chance.hit(this.quiet ? 0 : 0.1)) throw Object.assign(new Error('the chat is away'), { retry: true });
     this.note(`notice ${act.event} ${act.incidentId} ${act.subject}`);
     this.truth.notices.push(`${act.event} ${act.incidentId} ${act.subject}`);
+    // `fd-12-…`: counted in the order in which they were decided; after a crash the same one may come twice.
+    const n = Number(op.split('-')[1]);
+    const before = this.#lastTold.get(act.incidentId) ?? 0;
+    if (n < before)
+      this.truth.break('what was said first is told first', this.time.now, `${act.incidentId}: ${n} after ${before}`);
+    this.#lastTold.set(act.incidentId, n);
   }
 
   #decided(d: Decision): void {

@@ -1,0 +1,118 @@
+/** Which of the waiting are taken up: lanes, queues of notices, and channels that are left alone. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { afterAll, describe, expect, test } from 'vitest';
+import { choose, type Waiting } from '../../src/store/claiming.ts';
+import { openStore } from '../../src/store/store.ts';
+
+const NOW = '2026-11-21T06:00:00.000Z';
+const LATER = '2026-11-21T06:00:30.000Z';
+const NOBODY: ReadonlySet<string> = new Set();
+
+const notice = (id: string, channel: string, incidentId: string, change: Partial<Waiting> = {}): Waiting => ({
+  ...{ id, kind: 'send_notice', state: 'planned', dueAt: NOW, attempts: 0, queue: { channel, incidentId } },
+  ...change,
+});
+const lanes = (roomOf: (channel: string) => number = () => 9, room = 9) =>
+  [
+    { kinds: ['pause_dag'], room: 2, record: true },
+    { kinds: ['send_notice'], room, record: true, roomOf },
+  ] as const;
+const taken = (rows: readonly Waiting[], ...[roomOf, room]: Parameters<typeof lanes>) =>
+  choose(rows, NOW, lanes(roomOf, room), NOBODY).taken.map((t) => t.row.id);
+
+describe('notices', () => {
+  test('of each channel and incident the first, and nothing overtakes it', () => {
+    const rows = [
+      notice('1', 'chat', 'inc-1'),
+      notice('2', 'chat', 'inc-1'),
+      notice('3', 'chat', 'inc-2'),
+      notice('4', 'mail', 'inc-1'),
+      notice('5', 'mail', 'inc-1'),
+    ];
+    expect(taken(rows)).toEqual(['1', '3', '4']);
+  });
+
+  test.each<[string, Partial<Waiting>]>([
+    ['waits for its time', { dueAt: LATER }],
+    ['is being sent', { state: 'sending' }],
+  ])('while the first %s, the others of its incident wait in that channel, and only they', (_, change) => {
+    const rows = [
+      notice('1', 'chat', 'inc-1', change),
+      notice('2', 'chat', 'inc-1'),
+      notice('3', 'mail', 'inc-1'),
+      notice('4', 'chat', 'inc-2'),
+    ];
+    expect(taken(rows)).toEqual(['3', '4']);
+  });
+
+  test('while what became of the first is being written, the second waits', () => {
+    const rows = [notice('1', 'chat', 'inc-1'), notice('2', 'chat', 'inc-1')];
+    expect(choose(rows, NOW, lanes(), new Set(['1'])).taken).toEqual([]);
+  });
+
+  test('a channel takes so many at a time as it has room for, the others are not kept waiting', () => {
+    const rows = ['1', '2', '3', '4'].map((n) => notice(n, 'chat', `inc-${n}`));
+    const all = [...rows, notice('5', 'mail', 'inc-1')];
+    expect(taken(all, (channel) => (channel === 'chat' ? 2 : 9))).toEqual(['1', '2', '5']);
+    expect(taken(all, (channel) => (channel === 'chat' ? 0 : 9))).toEqual(['5']);
+    expect(taken(all, undefined, 3)).toHaveLength(3);
+  });
+
+  test('the one that was tried least asks whether the channel is back', () => {
+    const rows = [notice('1', 'chat', 'inc-1', { attempts: 3 }), notice('2', 'chat', 'inc-2')];
+    expect(taken(rows, () => 1)).toEqual(['2']);
+  });
+
+  test('the next time is that of a first one whose channel has room', () => {
+    const rows = [
+      notice('1', 'chat', 'inc-1', { dueAt: LATER }),
+      notice('2', 'chat', 'inc-1', { dueAt: '2026-11-21T06:00:10.000Z' }),
+    ];
+    expect(choose(rows, NOW, lanes(), NOBODY).nextDue).toBe(LATER);
+    expect(
+      choose(
+        rows,
+        NOW,
+        lanes(() => 0),
+        NOBODY,
+      ).nextDue,
+    ).toBeNull();
+  });
+});
+
+test('acts on Airflow stand in no queue', () => {
+  const pause = (id: string): Waiting => ({ id, kind: 'pause_dag', state: 'planned', dueAt: NOW, attempts: 0, queue: null });
+  expect(taken([pause('1'), pause('2'), pause('3')])).toEqual(['1', '2']);
+});
+
+describe('on disk', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'fd-claiming-'));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  test('what waits for a chat fills no window: a hold is claimed however much does, and so is what waits for another channel', async () => {
+    const path = join(folder, 'fd.db');
+    await (await openStore(path, NOW)).close();
+    const hand = new Database(path);
+    const insert = hand.prepare("insert into intents values (:id, :n, :kind, 'planned', :act, :id, 0, :at, :at, null)");
+    const add = (n: number, act: { readonly kind: string; readonly [key: string]: string }) =>
+      insert.run({ id: `int-${n}`, n, kind: act.kind, act: JSON.stringify(act), at: NOW });
+    const about = { kind: 'send_notice', incidentId: 'inc-1', event: 'opened', subject: 'a' };
+    hand.transaction(() => {
+      for (let n = 1; n <= 1_200; n++) add(n, { ...about, channel: 'chat' });
+      add(1_201, { ...about, channel: 'mail' });
+      add(1_202, { kind: 'pause_dag', airflow: 'prod', dagId: 'b' });
+    })();
+    hand.close();
+    const store = await openStore(path, NOW);
+    const { claimed } = await store.claim(
+      NOW,
+      lanes((channel) => (channel === 'chat' ? 0 : 9)),
+      NOBODY,
+    );
+    await store.close();
+    expect(claimed.map((c) => c.intent.id)).toEqual(['int-1202', 'int-1201']);
+  });
+});
