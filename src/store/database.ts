@@ -7,16 +7,19 @@ import { unavailable } from '../errors.ts';
 import { linkOldRows } from './chain.ts';
 import { enterEpoch } from './epoch.ts';
 import { makePrivate } from './files.ts';
+import { createLockWait } from './foreignLock.ts';
 import { lockDatabase } from './lock.ts';
 import { migrate, refuseNewer } from './migrate.ts';
 import type { Tables } from './tables.ts';
 import { explainStart, watchFile } from './trouble.ts';
-import { BUSY_MS, guardWal, putStrangeLogAside, walBytes } from './wal.ts';
+import { guardWal, putStrangeLogAside, walBytes } from './wal.ts';
 
 /** Every writer takes the write lock at once: a deferred transaction that upgrades later gets SQLITE_BUSY without waiting. */
 class ImmediateDriver extends SqliteDriver {
-  override async beginTransaction(connection: DatabaseConnection): Promise<void> {
-    await connection.executeQuery(CompiledQuery.raw('begin immediate'));
+  readonly #waitForLock = createLockWait();
+
+  override beginTransaction(connection: DatabaseConnection): Promise<void> {
+    return this.#waitForLock(() => connection.executeQuery(CompiledQuery.raw('begin immediate')));
   }
 
   /** A full disk or a failed fsync has rolled back already; the complaint about that would hide what really happened. */
@@ -71,7 +74,9 @@ function open(path: string, now: string, releaseLock: () => void): OpenDatabase 
     const db = new Database(path);
     prepare(db, path);
     const epoch = enterEpoch(db, path, now);
-    const reader = new Database(path, { readonly: true });
+    // From here on the event loop runs: who waits for a lock lets it go on meanwhile.
+    db.pragma('busy_timeout = 0');
+    const reader = new Database(path, { readonly: true, timeout: READ_WAIT_MS });
     reader.pragma('query_only = on');
     reader.pragma(CACHE);
     const write = new Kysely<Tables>({ dialect: new ImmediateDialect({ database: cached(db) }) });
@@ -111,6 +116,11 @@ export function refuseRacy(version: string): void {
   throw unavailable(`SQLite ${version} can damage a database in WAL mode; ${SAFE_SQLITE} or later is needed`);
 }
 
+/** Nothing else is to be done yet when the file is opened, so somebody else's lock is waited for where it is met. */
+const START_WAIT_MS = 1_000;
+/** Readers wait for nobody but one who recovers the log; better-sqlite3 by itself would stop everything for 5 s. */
+const READ_WAIT_MS = 100;
+
 /** Pages of each connection, KiB. This build's default is 16 MB for each, which fills over days; the system keeps the pages of the file anyway. */
 const CACHE = 'cache_size = -4096';
 
@@ -120,7 +130,7 @@ function prepare(db: Database.Database, path: string): void {
   refuseNewer(db, path);
   db.pragma('journal_mode = wal');
   db.pragma('synchronous = full');
-  db.pragma(`busy_timeout = ${BUSY_MS}`);
+  db.pragma(`busy_timeout = ${START_WAIT_MS}`);
   db.pragma('foreign_keys = on');
   db.pragma(CACHE);
   const mode = db.pragma('journal_mode', { simple: true });

@@ -3,9 +3,10 @@ import { mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 import { isUnavailable } from '../../src/errors.ts';
 import { refuseRacy } from '../../src/store/database.ts';
+import { createLockWait } from '../../src/store/foreignLock.ts';
 import { openStore, type Store } from '../../src/store/store.ts';
 
 const open: { store: Store; folder: string }[] = [];
@@ -43,6 +44,73 @@ test("somebody else's lock is told as unavailable, passes, and is readiness's bu
   expect(await store.inbox.accept(row('1'))).toEqual({ id: '1', duplicate: false });
   expect(store.trouble).toBeNull();
   expect(fatal).toEqual([]);
+});
+
+test('while somebody else has the lock everything else goes on', async () => {
+  const { store, path } = await fresh();
+  const other = new Database(path);
+  other.exec('begin immediate');
+  let turns = 0;
+  const turning = setInterval(() => turns++, 10);
+  await Promise.allSettled([store.inbox.accept(row('1')), store.inbox.pending(1), store.snapshot()]);
+  clearInterval(turning);
+  other.close();
+  // Was 0 to 2, one between two transactions, when SQLite itself did the waiting.
+  expect(turns, 'turns of the event loop').toBeGreaterThan(10);
+});
+
+describe('waiting for a lock', () => {
+  const busy = () => Object.assign(new Error('database is locked'), { code: 'SQLITE_BUSY' });
+  const site = () => {
+    let now = 0;
+    const wait = createLockWait({ now: () => now, pause: async (ms) => (now += ms) });
+    /** Answers how often it was tried, and whether it was refused; `freeAt`: by this clock. */
+    const begin = async (freeAt = Number.POSITIVE_INFINITY) => {
+      let tries = 0;
+      const attempt = async () => {
+        tries++;
+        if (now < freeAt) throw busy();
+      };
+      const refused = await wait(attempt).then(
+        () => false,
+        () => true,
+      );
+      return { tries, refused };
+    };
+    return { begin, wait, pass: (ms: number) => (now += ms) };
+  };
+
+  test('is paid once: the first has patience, those behind it are refused after one try', async () => {
+    const { begin, pass } = site();
+    const first = await begin();
+    expect(first.refused).toBe(true);
+    expect(first.tries).toBeGreaterThan(20);
+    for (let n = 0; n < 5; n++) {
+      expect(await begin()).toEqual({ tries: 1, refused: true });
+      pass(2_000);
+    }
+  });
+
+  test('is not felt where the lock is gone soon, and begins anew with the next lock', async () => {
+    const { begin, pass } = site();
+    expect((await begin(200)).refused).toBe(false);
+    expect((await begin(Number.POSITIVE_INFINITY)).tries).toBeGreaterThan(20);
+    expect(await begin(0)).toEqual({ tries: 1, refused: false });
+    expect((await begin()).tries, 'something was written since').toBeGreaterThan(20);
+    pass(60_000);
+    expect((await begin()).tries, 'nobody has met it for a minute').toBeGreaterThan(20);
+  });
+
+  test('is for locks only', async () => {
+    const { wait } = site();
+    let tries = 0;
+    const full = async () => {
+      tries++;
+      throw Object.assign(new Error('full'), { code: 'SQLITE_FULL' });
+    };
+    await expect(wait(full)).rejects.toThrow('full');
+    expect(tries).toBe(1);
+  });
 });
 
 test('a file that was moved away while it is open takes no more rows, for ever, and says so once', async () => {

@@ -1,15 +1,18 @@
 /** R15, the real program: copies are made while callbacks pour in, the service is killed, a copy is put back, and nothing happens before a person says so. */
 import { cpSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import Database from 'better-sqlite3';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type FakeAirflow, startFakeAirflow } from '../../support/fakeAirflow/index.ts';
 import { makeProgram, type Program, retry } from '../../support/faults/backup/program.ts';
+import { CLEAN, check } from '../../support/faults/checker/check.ts';
+import { acknowledged, type Call, History } from '../../support/faults/checker/history.ts';
+import { inFake, inFile } from '../../support/faults/checker/truth.ts';
 import { failsAsItMust, figure } from '../../support/faults/crash/figure.ts';
 
 const COPIES = 4;
 let fake: FakeAirflow;
 let program: Program;
+const history = new History();
 
 beforeAll(async () => {
   fake = await startFakeAirflow({ generation: 3, autoRun: true });
@@ -22,20 +25,16 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await program.kill();
+  history.close();
   await fake.close();
   rmSync(program.folder, { recursive: true, force: true });
 });
 
-const ours = () => fake.effects.filter((e) => e.by === 'firedamper');
-
-/** Sends callbacks as fast as they are answered; answers with how to stop it. Each id is noted once its 202 is here. */
-function pour(acknowledged: string[], named = 'load') {
+/** Sends callbacks as fast as they are answered; answers with how to stop it. */
+function pour(named: string) {
   let on = true;
   const senders = Array.from({ length: 8 }, async (_, s) => {
-    for (let n = 0; on; n++) {
-      const id = `${named}-${s}-${n}`;
-      if ((await program.callback(retry(`nobody_${s}`, `r${n}`), id)) === 202) acknowledged.push(id);
-    }
+    for (let n = 0; on; n++) await history.callback(program.url, `${named}-${s}-${n}`, retry(`nobody_${s}`, `r${n}`));
   });
   return async () => {
     on = false;
@@ -43,52 +42,40 @@ function pour(acknowledged: string[], named = 'load') {
   };
 }
 
-function idsIn(copy: string): ReadonlySet<unknown> {
-  const db = new Database(copy, { readonly: true });
-  try {
-    expect(db.pragma('integrity_check', { simple: true })).toBe('ok');
-    return new Set(db.prepare('select webhook_id from inbox').pluck().all());
-  } finally {
-    db.close();
-  }
-}
-
-test('a copy made under load is whole and holds everything that was acknowledged before it began', async () => {
-  const acknowledged: string[] = [];
-  const stop = pour(acknowledged);
-  let missing = 0;
+/** Makes copies under load, and answers what the checker says of each: of what had been acknowledged before it began. */
+async function copyUnderLoad(named: string, copyTo: (copy: string) => Promise<void>) {
+  const stop = pour(named);
+  const verdicts = [];
   for (let n = 0; n < COPIES; n++) {
     await new Promise((resolve) => setTimeout(resolve, 400));
-    const before = acknowledged.slice();
-    const copy = join(program.folder, `copy-${n}.db`);
-    expect((await program.command('backup', '--to', copy)).code).toBe(0);
-    const there = idsIn(copy);
-    missing += before.filter((id) => !there.has(id)).length;
+    const before: readonly Call[] = acknowledged(history.calls);
+    const copy = join(program.folder, `${named}-${n}.db`);
+    await copyTo(copy);
+    verdicts.push(check(before, inFile(copy)));
   }
   await stop();
-  figure('R15', { copies_under_load: COPIES, callbacks_acknowledged: acknowledged.length, missing_in_a_copy: missing });
-  expect(acknowledged.length).toBeGreaterThan(200);
-  expect(missing).toBe(0);
+  return verdicts;
+}
+
+const lostIn = (verdicts: readonly { lost: readonly string[] }[]) => verdicts.reduce((sum, { lost }) => sum + lost.length, 0);
+
+test('a copy made under load is whole and holds everything that was acknowledged before it began', async () => {
+  const verdicts = await copyUnderLoad('copy', async (copy) => {
+    expect((await program.command('backup', '--to', copy)).code).toBe(0);
+  });
+  figure('R15', {
+    copies_under_load: verdicts.length,
+    callbacks_acknowledged: history.acknowledged.length,
+    missing_in_a_copy: lostIn(verdicts),
+  });
+  expect(history.acknowledged.length).toBeGreaterThan(200);
+  expect(verdicts).toEqual(verdicts.map(() => CLEAN));
 });
 
 test('control: files that are copied as they lie there, while the service writes', async () => {
-  const acknowledged: string[] = [];
-  const stop = pour(acknowledged, 'lying');
-  let missing = 0;
-  for (let n = 0; n < COPIES; n++) {
-    await new Promise((resolve) => setTimeout(resolve, 300));
-    const before = acknowledged.slice();
-    const copy = join(program.folder, `as-it-lies-${n}.db`);
-    cpSync(join(program.folder, 'firedamper.db'), copy);
-    // Of a copy that cannot be read at all nothing is there.
-    const there = await Promise.resolve(copy)
-      .then(idsIn)
-      .catch(() => new Set());
-    missing += before.filter((id) => !there.has(id)).length;
-  }
-  await stop();
-  expect(missing).toBeGreaterThan(0);
-  failsAsItMust('R15', 'copies made with cp, without the log', `${missing} acknowledged are not in them`);
+  const verdicts = await copyUnderLoad('as-it-lies', async (copy) => cpSync(program.database, copy));
+  expect(lostIn(verdicts)).toBeGreaterThan(0);
+  failsAsItMust('R15', 'copies made with cp, without the log', `${lostIn(verdicts)} acknowledged are not in them`);
 });
 
 test('the drill: killed, put back, observes, is confirmed, acts', async () => {
@@ -102,15 +89,16 @@ test('the drill: killed, put back, observes, is confirmed, acts', async () => {
   expect([refused.code, refused.err]).toEqual([1, expect.stringContaining('is in use by process')]);
   await program.kill();
 
-  const before = ours().length;
+  const [calls, from] = [history.calls.length, fake.effects.length];
+  const since = () => check(history.calls.slice(calls), inFake(fake, { from, database: program.database }), { acts: {} });
   const done = await program.command('restore', copy);
   expect(done.code, done.err).toBe(0);
   await program.start();
   expect(await program.get('/v1/restore')).toMatchObject({ observing: true, because: 'restored from drill.db' });
-  expect(await program.callback(retry('nobody', 'r1'))).toBe(202);
+  expect((await history.callback(program.url, 'observed', retry('nobody', 'r1'))).status).toBe(202);
   await polls(3);
-  const early = ours().slice(before).length;
-  expect(early, 'nothing is done').toBe(0);
+  const early = since();
+  expect(early, 'nothing is done, and what comes in is kept').toEqual(CLEAN);
   const told = await program.command('restore', '--differences');
   expect(told.out).toContain('prod/b: paused in Airflow at');
   expect(told.out).toContain('by Firedamper as it seems, for an incident that the file does not know');
@@ -123,12 +111,9 @@ test('the drill: killed, put back, observes, is confirmed, acts', async () => {
   fake.setOutcome('d', 'make', 'failed');
   fake.startRun('d', { runId: 'r1' });
   await fake.until((f) => f.isPaused('e'), 30_000);
-  expect(
-    ours()
-      .slice(before)
-      .map((e) => `${e.kind} ${e.dagId}`),
-  ).toEqual(['pause e']);
-  figure('R15', { drill_effects_before_confirmation: early });
+  const acts = { e: { pause: 1 } };
+  expect(check(history.calls.slice(calls), inFake(fake, { from, database: program.database }), { acts })).toEqual(CLEAN);
+  figure('R15', { drill_effects_before_confirmation: early.doubled.length });
   expect(await program.stop()).toBe(0);
   await program.start();
   expect(await program.get('/v1/restore'), 'a restart after the confirmation is none').toMatchObject({ observing: false });

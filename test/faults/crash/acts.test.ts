@@ -3,8 +3,8 @@
  * goes on as people and senders do, and in the end the fake Airflow tells what really happened.
  */
 import { beforeAll, describe, expect, test } from 'vitest';
+import { type Allowed, CLEAN, check, type Verdict } from '../../support/faults/checker/check.ts';
 import { failsAsItMust, figure, LONG } from '../../support/faults/crash/figure.ts';
-import { CLEAN, judge, type Verdict } from '../../support/faults/crash/judge.ts';
 import { POINTS, type Point } from '../../support/faults/crash/points.ts';
 import { Site } from '../../support/faults/crash/site.ts';
 import { needTool } from '../../support/faults/crash/strace.ts';
@@ -15,11 +15,26 @@ beforeAll(() => needTool('strace'));
 /** They wait more than they compute. */
 const AT_ONCE = 4;
 
-async function dieAt(point: Point, root?: string): Promise<{ verdict: Verdict; kills: number; settledMs: number }> {
+/** From the start after the kill until all that was under way is settled: the aim of R4. */
+const SETTLED_MS = 30_000;
+
+interface Death {
+  readonly verdict: Verdict;
+  readonly kills: number;
+  readonly underWay: number;
+  readonly settledMs: number | null;
+}
+
+const allowedIn = ({ scenario: { paused, ran }, theirs = {} }: Point): Allowed => ({
+  ...{ theirs, paused, ran, told: ['opened', 'resolved'], over: true },
+});
+
+async function dieAt(point: Point, root?: string): Promise<Death> {
   const site = await Site.open(point.scenario, root);
   try {
     await site.tell(point.cut, point.whileDead);
-    return { verdict: judge(site, point.theirs), kills: site.kills, settledMs: site.settledMs };
+    const { kills, underWay, settledMs } = site;
+    return { verdict: check(site.history.calls, site.truth(), allowedIn(point)), kills, underWay, settledMs };
   } finally {
     await site.close();
   }
@@ -37,77 +52,95 @@ const points = POINTS.filter((p) => LONG || p.long !== true).filter((p) => p.nam
 
 test(`R4: kill -9 at ${points.length} named points`, async () => {
   const wrong: Record<string, unknown> = {};
-  const sum = { kills: 0, doubles: 0, foreign: 0, broken: 0, unsettled: 0, settledMs: 0 };
+  const deaths: Death[] = [];
   await inLanes(points, async (point) => {
     const seen = await dieAt(point).catch((error: Error) => error);
     if (seen instanceof Error) {
       wrong[point.name] = seen.message;
-      sum.unsettled++;
       return;
     }
-    const { verdict, kills, settledMs } = seen;
-    sum.kills += kills;
-    sum.settledMs = Math.max(sum.settledMs, settledMs);
-    sum.doubles += verdict.doubles.length;
-    sum.foreign += verdict.foreignResumes.length;
-    sum.broken += verdict.broken.length;
-    sum.unsettled += verdict.unsettled.length;
-    if (JSON.stringify(verdict) !== JSON.stringify(CLEAN)) wrong[point.name] = verdict;
-    else if (kills !== 1) wrong[point.name] = `it died ${kills} times, not once: the point was not met`;
+    deaths.push(seen);
+    if (JSON.stringify(seen.verdict) !== JSON.stringify(CLEAN)) wrong[point.name] = seen.verdict;
+    else if (seen.kills !== 1) wrong[point.name] = `it died ${seen.kills} times, not once: the point was not met`;
+    else if (seen.settledMs === null || seen.settledMs > SETTLED_MS)
+      wrong[point.name] = `what was under way was settled after ${seen.settledMs} ms`;
     if (LONG || process.env.FIREDAMPER_POINT) console.log(`${wrong[point.name] === undefined ? 'ok ' : 'NOT'} ${point.name}`);
   });
+  const sum = (of: (death: Death) => number) => deaths.reduce((n, death) => n + of(death), 0);
+  const kills = sum((d) => d.kills);
   figure('R4', {
-    points: sum.kills,
-    double_effects: sum.doubles,
-    foreign_resumes: sum.foreign,
-    promises_broken: sum.broken,
-    unsettled: sum.unsettled,
-    slowest_settled_s: (sum.settledMs / 1000).toFixed(1),
+    points: kills,
+    double_effects: sum((d) => d.verdict.doubled.length),
+    foreign_resumes: sum((d) => d.verdict.foreignResumes.length),
+    promises_broken: sum((d) => d.verdict.broken.length + d.verdict.lost.length + d.verdict.forgotten.length),
+    integrity_errors: sum((d) => d.verdict.damaged.length),
+    unsettled: sum((d) => d.verdict.unsettled.length) + points.length - deaths.length,
+    under_way_at_the_kill: sum((d) => d.underWay),
+    slowest_settled_s: (Math.max(0, ...deaths.map((d) => d.settledMs ?? 0)) / 1000).toFixed(1),
   });
   expect(points, 'a name that no point has').not.toEqual([]);
   expect(wrong).toEqual({});
   expect(new Set(points.map((p) => p.name)).size, 'every point has its own name').toBe(points.length);
-  if (!process.env.FIREDAMPER_POINT) expect(sum.kills).toBeGreaterThanOrEqual(60);
+  if (!process.env.FIREDAMPER_POINT) {
+    expect(kills).toBeGreaterThanOrEqual(60);
+    expect(
+      sum((d) => d.underWay),
+      'acts that a kill has cut off',
+    ).toBeGreaterThan(0);
+  }
 });
 
-const CONTROLS: readonly { name: string; at: string; change: Change; seen: (verdict: Verdict) => readonly string[] }[] = [
+const CONTROLS: readonly { name: string; at: string; changes: readonly Change[]; seen: keyof Verdict }[] = [
   {
     name: 'no audit check before resume',
     at: '3.x resume: claimed on disk | PATCH in Airflow, and a person pauses it once more meanwhile',
-    change: {
-      file: 'effects/unpauseDag.ts',
-      from: "if (who !== null) return { was: 'touched', who };",
-      to: '',
-    },
-    seen: (v) => v.foreignResumes,
+    changes: [{ file: 'effects/unpauseDag.ts', from: "if (who !== null) return { was: 'touched', who };", to: '' }],
+    seen: 'foreignResumes',
   },
   {
     name: 'a POST that is repeated blindly',
     at: '3.x delivery of an event: POST applied in Airflow | answer read',
-    change: {
-      file: 'effects/deliver.ts',
-      from: "if (settle && order.how === 'event') {",
-      to: "if (settle && order.how === ('' as string)) {",
-    },
-    seen: (v) => v.doubles,
+    changes: [
+      {
+        file: 'effects/deliver.ts',
+        from: "if (settle && order.how === 'event') {",
+        to: "if (settle && order.how === ('' as string)) {",
+      },
+    ],
+    seen: 'doubled',
+  },
+  {
+    name: 'a clear that is repeated blindly',
+    at: '3.x clear: POST applied in Airflow | answer read',
+    changes: [
+      {
+        file: 'effects/repairStep.ts',
+        from: 'if (settle && (await foundDone(client, step, deps.now)))',
+        to: "if (settle && step.request.kind !== 'clear' && (await foundDone(client, step, deps.now)))",
+      },
+      { file: 'effects/repairStep.ts', from: "settle && step.request.kind !== 'create_run' ?", to: 'settle && deps === null ?' },
+      // The second guard: an attempt that began after the plan is nobody's to clear.
+      { file: 'effects/repairStep.ts', from: 'if (run.startDate !== request.runStart)', to: 'if (run.startDate === undefined)' },
+    ],
+    seen: 'doubled',
   },
   {
     name: 'no digest check',
     at: '3.x approve: said | yes stored',
-    change: { file: 'core/approval.ts', from: 'if (repair.digest !== digest) {', to: 'if (repair.digest === null) {' },
-    seen: (v) => v.broken,
+    changes: [{ file: 'core/approval.ts', from: 'if (repair.digest !== digest) {', to: 'if (repair.digest === null) {' }],
+    seen: 'broken',
   },
 ];
 
 describe.concurrent('R4: controls', () => {
-  test.each(CONTROLS)('$name must be seen', async ({ name, at, change, seen }) => {
+  test.each(CONTROLS)('$name must be seen', async ({ name, at, changes, seen }) => {
     const point = POINTS.find((p) => p.name === at);
     if (point === undefined) throw new Error(`no point is called ${at}`);
-    const variant = makeVariant(name.replaceAll(' ', '-'), [change]);
+    const variant = makeVariant(name.replaceAll(' ', '-'), changes);
     try {
       const { verdict } = await dieAt(point, variant.root);
-      expect(seen(verdict).length, `${name}: the test did not see it`).toBeGreaterThan(0);
-      failsAsItMust('R4', name, seen(verdict).join('; '));
+      expect(verdict[seen], `${name}: the test did not see it`).not.toEqual([]);
+      failsAsItMust('R4', name, verdict[seen].join('; '));
     } finally {
       variant.remove();
     }

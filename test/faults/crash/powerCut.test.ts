@@ -1,17 +1,23 @@
-/** R2: the power goes. With synchronous=FULL nothing that was acknowledged is lost in any image of the disk; with NORMAL much is, or this test is blind. */
+/**
+ * R2: the power goes. With synchronous=FULL nothing that was acknowledged is lost in any image of the disk; with NORMAL much is, or this test is blind.
+ * And no image makes the service take its own file for a restored copy, or a restored copy for its own file.
+ */
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { startFakeAirflow } from '../../support/fakeAirflow/index.ts';
+import { failed, History } from '../../support/faults/checker/history.ts';
 import { failsAsItMust, figure, LONG } from '../../support/faults/crash/figure.ts';
-import { failed, History } from '../../support/faults/crash/history.ts';
 import { newFolder, Program } from '../../support/faults/crash/program.ts';
-import { type Cuts, cutPower, readTrace, tracer } from '../../support/faults/crash/replay.ts';
+import { type Cuts, cutPower, type Op, readTrace, tracer } from '../../support/faults/crash/replay.ts';
 import { needTool } from '../../support/faults/crash/strace.ts';
-import { makeVariant } from '../../support/faults/crash/variant.ts';
+import { type Change, makeVariant } from '../../support/faults/crash/variant.ts';
+import { cutStarts } from '../../support/faults/crash/witness.ts';
 
 beforeAll(() => needTool('strace'));
 
 const IMAGES = LONG ? 1_000 : 250;
+/** At each instant of a start. */
+const IMAGES_OF_A_START = LONG ? 20 : 3;
 
 interface Workload {
   readonly callbacks: number;
@@ -33,7 +39,14 @@ function seeded(seed: number): () => number {
   };
 }
 
-async function cut(load: Workload, root?: string): Promise<Cuts> {
+interface Traced {
+  readonly database: string;
+  /** What each start did to the disk. */
+  readonly starts: readonly (readonly Op[])[];
+  readonly acknowledged: number;
+}
+
+async function trace(load: Workload, root?: string): Promise<Traced> {
   const fake = await startFakeAirflow({ generation: 3, autoRun: true });
   const history = new History();
   const folder = newFolder('power');
@@ -42,9 +55,9 @@ async function cut(load: Workload, root?: string): Promise<Cuts> {
   let n = 0;
   try {
     for (let start = 0; start <= load.kills; start++) {
-      const trace = join(folder, `trace-${start}`);
-      traces.push(trace);
-      const options = { folder, airflowUrl: fake.url, pollInterval: '1h', under: tracer(trace) };
+      const file = join(folder, `trace-${start}`);
+      traces.push(file);
+      const options = { folder, airflowUrl: fake.url, pollInterval: '1h', under: tracer(file) };
       const program = await Program.start(root === undefined ? options : { ...options, root });
       const until = n + Math.ceil(load.callbacks / (load.kills + 1));
       const exception = { type: 'ValueError', message: 'x'.repeat(load.text) };
@@ -54,14 +67,18 @@ async function cut(load: Workload, root?: string): Promise<Cuts> {
       await Promise.all(Array.from({ length: load.connections }, one));
       await program.kill();
     }
-    const ops = traces.flatMap((trace) => readTrace(trace, database));
-    const cuts = cutPower(ops, database, IMAGES, seeded(1));
-    expect(cuts.acknowledged, 'what the sender was told and what the trace shows').toBe(history.acknowledged.length);
-    return cuts;
+    const starts = traces.map((file) => readTrace(file, database));
+    return { database, starts, acknowledged: history.acknowledged.length };
   } finally {
     history.close();
     await fake.close();
   }
+}
+
+function cut({ database, starts, acknowledged }: Traced): Cuts {
+  const cuts = cutPower(starts.flat(), database, IMAGES, seeded(1));
+  expect(cuts.acknowledged, 'what the sender was told and what the trace shows').toBe(acknowledged);
+  return cuts;
 }
 
 const LOADS: readonly [string, Workload][] = [
@@ -71,10 +88,49 @@ const LOADS: readonly [string, Workload][] = [
 ];
 
 test.each(LOADS)('R2: the power goes: %s', async (what, load) => {
-  const cuts = await cut(load);
+  const traced = await trace(load);
+  const cuts = cut(traced);
   figure('R2', { trace: JSON.stringify(what), ...cuts });
   expect(cuts.acknowledged).toBeGreaterThan(load.callbacks / 2);
-  expect({ lossy: cuts.lossy, damaged: cuts.damaged }).toEqual({ lossy: 0, damaged: 0 });
+  expect(cuts).toMatchObject({ lossy: 0, damaged: 0, strange: 0 });
+  if (load.kills === 0) return;
+  const seen = await cutStarts(traced.starts, traced.database, IMAGES_OF_A_START, seeded(2));
+  figure('R2', { trace: '"while it starts"', ...seen });
+  expect(seen).toMatchObject({ suspected: 0, missed: 0 });
+  expect(Math.min(seen.cuts, seen.mixed), 'images of a start').toBeGreaterThan(0);
+});
+
+const STARTS: Workload = { callbacks: 6, connections: 1, text: 20, kills: 1 };
+
+const CONTROLS: readonly { name: string; changes: readonly Change[] }[] = [
+  {
+    name: 'the name of the witness is not made durable',
+    changes: [
+      { file: 'store/files.ts', from: '  renameSync(from, to);\n  syncFile(dirname(to));', to: '  renameSync(from, to);' },
+    ],
+  },
+  {
+    name: 'the file is raised before its witness',
+    changes: [
+      {
+        file: 'store/epoch.ts',
+        from: '  writeInPlace(witnessFile(path), JSON.stringify({ ...witness, raising: true } satisfies Witness));\n',
+        to: '',
+      },
+    ],
+  },
+];
+
+test.each(CONTROLS)('R2 control: $name must be seen', async ({ name, changes }) => {
+  const variant = makeVariant(name.replaceAll(' ', '-'), changes);
+  try {
+    const { database, starts } = await trace(STARTS, variant.root);
+    const found = await cutStarts(starts, database, IMAGES_OF_A_START, seeded(2));
+    expect(found.suspected, 'the test did not see it').toBeGreaterThan(0);
+    failsAsItMust('R2', name, `${found.suspected} of ${found.cuts} images are taken for a restored copy`);
+  } finally {
+    variant.remove();
+  }
 });
 
 test('R2 control: synchronous=NORMAL must lose', async () => {
@@ -83,7 +139,7 @@ test('R2 control: synchronous=NORMAL must lose', async () => {
     { file: 'store/database.ts', from: 'sync !== 2', to: 'sync !== 1' },
   ]);
   try {
-    const cuts = await cut({ callbacks: 120, connections: 1, text: 20, kills: 0 }, variant.root);
+    const cuts = cut(await trace({ callbacks: 120, connections: 1, text: 20, kills: 0 }, variant.root));
     expect(cuts.lossy, 'the test did not see it').toBeGreaterThan(IMAGES / 2);
     expect(cuts.damaged).toBe(0);
     failsAsItMust('R2', 'NORMAL instead of FULL', `${cuts.lossy} of ${cuts.images} images lose, up to ${cuts.worst} callbacks`);

@@ -4,9 +4,10 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { type FakeAirflow, startFakeAirflow } from '../../fakeAirflow/index.ts';
 import { type KillProxy, type ProxiedRequest, startKillProxy } from '../../live/killProxy.ts';
-import { failed, History } from './history.ts';
+import { failed, History } from '../checker/history.ts';
+import { inFake, type TrueNotice, type Truth } from '../checker/truth.ts';
 import { type Name, newFolder, Program } from './program.ts';
-import { rowsOf } from './rows.ts';
+import { openIntents, rowsOf } from './rows.ts';
 import type { Scenario } from './scenarios.ts';
 import { type Attached, attach } from './strace.ts';
 
@@ -28,19 +29,6 @@ export type Cut =
   | ({ readonly at: 'act'; readonly act: Act } & Syscall);
 export type Matches = (request: ProxiedRequest) => boolean;
 
-export interface Notice {
-  readonly id: string;
-  readonly event: string;
-  readonly title: string;
-}
-
-/** What was said yes to, as the person read it. */
-export interface Approval {
-  readonly digest: string;
-  readonly status: number | null;
-  readonly right: boolean;
-}
-
 const STORY_MS = 90_000;
 const STEP_MS = 60;
 /** A plan that lapsed or failed is asked for again, as a person would; not for ever. */
@@ -48,12 +36,13 @@ const MOST_PLANS = 4;
 
 export class Site {
   readonly history = new History();
-  readonly notices: Notice[] = [];
-  readonly approvals: Approval[] = [];
-  /** Seconds from each start after a kill until everything was settled. */
-  settledMs = 0;
+  readonly notices: TrueNotice[] = [];
+  /** From the start after the kill until every act that was under way at the kill is settled in the file; null: it is not, or it never died. */
+  settledMs: number | null = null;
+  /** How many acts that was. */
+  underWay = 0;
   kills = 0;
-  /** The last answer about the incident. */
+  /** The last answer about the incident: what people look at, nothing to judge by. */
   // biome-ignore lint/suspicious/noExplicitAny: the answer's shape is checked by the API tests.
   incident: any = null;
   readonly fake: FakeAirflow;
@@ -67,6 +56,8 @@ export class Site {
   #strace: Attached[] = [];
   #ownCut: (Cut & { at: 'act' }) | null = null;
   #whileDead: ((fake: FakeAirflow) => void) | null = null;
+  #triedWrong = false;
+  #cutOff: { readonly since: number; readonly ids: ReadonlySet<string> } | null = null;
 
   private constructor(
     scenario: Scenario,
@@ -99,7 +90,12 @@ export class Site {
     return site;
   }
 
-  get database(): string {
+  /** What really happened so far. */
+  truth(): Truth {
+    return inFake(this.fake, { database: this.#database, notices: this.notices });
+  }
+
+  get #database(): string {
     return `${this.folder}/firedamper.db`;
   }
 
@@ -142,7 +138,7 @@ export class Site {
       this.#whileDead(fake);
       this.#whileDead = null;
     }
-    const began = performance.now();
+    if (this.kills > 0) this.#noteCutOff();
     this.#program = await Program.start({
       folder: this.folder,
       airflowUrl: this.#airflow.url,
@@ -151,7 +147,20 @@ export class Site {
       channels: [{ id: 'team', kind: 'webhook', url: `${this.#hook.url}/hook` }],
       ...(this.#root === undefined ? {} : { root: this.#root }),
     });
-    if (this.kills > 0) this.settledMs = began;
+  }
+
+  #noteCutOff(): void {
+    const ids = new Set(openIntents(this.#database).map((i) => i.id));
+    this.underWay = ids.size;
+    this.#cutOff = { since: performance.now(), ids };
+  }
+
+  /** By the file, whatever the service says. */
+  #noteSettled(): void {
+    const cutOff = this.#cutOff;
+    if (cutOff === null || openIntents(this.#database).some((i) => cutOff.ids.has(i.id))) return;
+    this.settledMs = performance.now() - cutOff.since;
+    this.#cutOff = null;
   }
 
   get #alive(): boolean {
@@ -225,14 +234,14 @@ export class Site {
   /** The first yes names another plan: it must be refused. */
   async #approve(repair: { id: string; digest: string }): Promise<void> {
     const wrong = [...repair.digest].reverse().join('');
-    if (!this.approvals.some((a) => !a.right)) await this.#sayYes(repair.id, wrong, false);
+    if (!this.#triedWrong) await this.#sayYes(repair.id, wrong);
+    this.#triedWrong = true;
     if (this.#ownCut?.act === 'approve') await this.#spring();
-    await this.#sayYes(repair.id, repair.digest, true);
+    await this.#sayYes(repair.id, repair.digest);
   }
 
-  async #sayYes(repairId: string, digest: string, right: boolean): Promise<void> {
-    const { status } = await this.#act('ann', `/v1/repairs/${repairId}/approve`, { digest, comment: 'read it, go' });
-    this.approvals.push({ digest, status, right });
+  async #sayYes(repairId: string, digest: string): Promise<void> {
+    await this.#act('ann', `/v1/repairs/${repairId}/approve`, { digest, comment: 'read it, go' });
   }
 
   #act(who: Name, path: string, body: unknown) {
@@ -260,13 +269,14 @@ export class Site {
   }
 
   #isQuiet(): boolean {
-    const { intents, pending } = rowsOf(this.database);
-    return pending === 0 && intents.every((i) => !['planned', 'sending', 'unknown'].includes(i.state));
+    const { pending } = rowsOf(this.#database);
+    return pending === 0 && openIntents(this.#database).length === 0;
   }
 
   /** Whenever the program is found dead it is started again. */
   async #until(what: string, check: () => Promise<unknown>): Promise<void> {
     for (const end = performance.now() + STORY_MS; ; await pause(STEP_MS)) {
+      this.#noteSettled();
       if (this.#alive && (await check())) break;
       if (!this.#alive) {
         this.kills++;
@@ -277,6 +287,6 @@ export class Site {
           `not in time: ${what}; ${JSON.stringify(this.incident)?.slice(0, 2500)}\n${this.#program?.said.slice(-3000)}`,
         );
     }
-    if (this.kills > 0 && this.settledMs > 0 && what === 'the story ends') this.settledMs = performance.now() - this.settledMs;
+    this.#noteSettled();
   }
 }

@@ -4,6 +4,8 @@
  */
 import { type FakeAirflow, startFakeAirflow } from '../../fakeAirflow/index.ts';
 import type { Service } from '../../service.ts';
+import { type Allowed, breaches, check } from '../checker/check.ts';
+import { inFake } from '../checker/truth.ts';
 
 export type Generation = 2 | 3;
 export const EFFECTS = ['pause', 'unpause', 'clear', 'backfill', 'create_run', 'event', 'run'] as const;
@@ -43,12 +45,16 @@ async function chain(generation: Generation, others: boolean): Promise<Scene> {
   for (const id of ['b', 'c']) fake.dag(id, { tasks: { read: {} }, schedule: { assets: 's3://a' } });
   if (others) fake.dag('d', { tasks: { read: {} }, schedule: { assets: 's3://a' }, tags: ['firedamper:never'] });
   const once = { pause: 1, unpause: 1 };
-  const expected = {
-    a: { clear: 1 },
-    b: others ? { ...once, trigger: 1 } : once,
-    c: others ? { ...once, trigger: 1 } : once,
-    '': others ? {} : { asset_event: 1 },
-  };
+  const allowed = {
+    acts: {
+      a: { clear: 1 },
+      b: others ? { ...once, trigger: 1 } : once,
+      c: others ? { ...once, trigger: 1 } : once,
+      '': others ? {} : { asset_event: 1 },
+    },
+    ran: { a: 1, b: 1, c: 1, ...(others ? { d: 1 } : {}) },
+    paused: { a: false, b: false, c: false },
+  } satisfies Allowed;
   return {
     fake,
     fail: () => {
@@ -56,14 +62,7 @@ async function chain(generation: Generation, others: boolean): Promise<Scene> {
       fake.startRun('a', { runId: 'r1' });
     },
     mend: () => fake.setOutcome('a', 'make', 'success'),
-    judge: () => [
-      ...effectsWrong(fake, expected),
-      ...runsWrong(fake, 'a', 1),
-      ...runsWrong(fake, 'b', 1),
-      ...runsWrong(fake, 'c', 1),
-      ...(others ? runsWrong(fake, 'd', 1) : []),
-      ...pausedWrong(fake, ['a', 'b', 'c']),
-    ],
+    judge: () => breaches(check([], inFake(fake), allowed)),
   };
 }
 
@@ -75,10 +74,15 @@ async function range(generation: Generation): Promise<Scene> {
   const start = Math.floor(Date.now() / DAY) * DAY - 6 * DAY;
   fake.dag('a', { tasks: { make: { outlets: ['s3://a'] } }, schedule: { every: DAY, start } });
   fake.dag('b', { tasks: { read: {} }, schedule: { assets: 's3://a' } });
-  const expected =
-    generation === 3
-      ? { a: { backfill: 2, trigger: 1, clear: 3 }, b: { pause: 1, unpause: 1 }, '': { asset_event: 1 } }
-      : { a: { clear: 3, trigger: 1 }, b: { pause: 1, unpause: 1 }, '': { asset_event: 1 } };
+  const allowed: Allowed = {
+    acts: {
+      a: generation === 3 ? { backfill: 2, trigger: 1, clear: 3 } : { clear: 3, trigger: 1 },
+      b: { pause: 1, unpause: 1 },
+      '': { asset_event: 1 },
+    },
+    ran: { a: 4, b: 1 },
+    paused: { a: false, b: false },
+  };
   return {
     fake,
     fail: () => {
@@ -87,40 +91,9 @@ async function range(generation: Generation): Promise<Scene> {
         fake.startRun('a', { runType: 'scheduled', logicalDate: new Date(start + day * DAY).toISOString() });
     },
     mend: () => fake.setOutcome('a', 'make', 'success'),
-    judge: () => [
-      ...effectsWrong(fake, expected),
-      ...runsWrong(fake, 'a', 4),
-      ...runsWrong(fake, 'b', 1),
-      ...pausedWrong(fake, ['a', 'b']),
-    ],
+    judge: () => breaches(check([], inFake(fake), allowed)),
   };
 }
-
-type Expected = Readonly<Record<string, Readonly<Record<string, number>>>>;
-
-/** Exactly these acts of the service, on exactly these DAGs: one too many is a double effect, one too few a lost one. */
-function effectsWrong(fake: FakeAirflow, expected: Expected): string[] {
-  const seen = new Map<string, number>();
-  for (const e of fake.effects.filter((one) => one.by === 'firedamper'))
-    seen.set(`${e.kind} ${e.dagId}`, (seen.get(`${e.kind} ${e.dagId}`) ?? 0) + 1);
-  const wanted = new Map<string, number>(
-    Object.entries(expected).flatMap(([dagId, kinds]) =>
-      Object.entries(kinds).map(([kind, count]) => [`${kind} ${dagId}`, count] as const),
-    ),
-  );
-  return [...new Set([...seen.keys(), ...wanted.keys()])]
-    .filter((key) => seen.get(key) !== wanted.get(key))
-    .map((key) => `${key}: ${seen.get(key) ?? 0} times instead of ${wanted.get(key) ?? 0}`);
-}
-
-function runsWrong(fake: FakeAirflow, dagId: string, count: number): string[] {
-  const states = fake.runs(dagId).map((run) => run.state);
-  const wrong = states.length !== count || states.some((state) => state !== 'success');
-  return wrong ? [`runs of ${dagId}: ${states.join(', ') || 'none'} instead of ${count} x success`] : [];
-}
-
-const pausedWrong = (fake: FakeAirflow, dagIds: readonly string[]): string[] =>
-  dagIds.filter((dagId) => fake.isPaused(dagId)).map((dagId) => `${dagId} is still paused`);
 
 /** The whole way of one incident, as people would go it. `patienceMs`: for everything to be over; what is not over by then never ends. `restMs`: between the hold and its end. */
 export async function goThrough(scene: Scene, service: Service, patienceMs: number, restMs = 0): Promise<void> {

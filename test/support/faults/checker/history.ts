@@ -4,12 +4,14 @@
  */
 import { createHmac } from 'node:crypto';
 import { Agent, request } from 'node:http';
-import { type Name, SECRET, tokenOf } from './program.ts';
+import { type Name, SECRET, tokenOf } from '../crash/program.ts';
 
 export interface Call {
-  readonly what: string;
+  readonly what: 'callback' | 'person' | 'read';
   /** `webhook-id` of a callback, or the path of a person's act. */
   readonly id: string;
+  /** The body, where a judge needs it: of a person's act. */
+  readonly sent: unknown;
   /** null: the connection ended without an answer. */
   status: number | null;
   readonly headers: Record<string, string>;
@@ -22,7 +24,7 @@ export class History {
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 64 });
 
   get acknowledged(): readonly Call[] {
-    return this.calls.filter((c) => c.what === 'callback' && c.status === 202);
+    return acknowledged(this.calls);
   }
 
   /** Signed as the Airflow package signs; never rejects, as the package never does. */
@@ -31,26 +33,33 @@ export class History {
     const at = String(Math.floor(Date.now() / 1000));
     const signature = createHmac('sha256', SECRET).update(`${id}.${at}.${text}`).digest('base64');
     const headers = { 'webhook-id': id, 'webhook-timestamp': at, 'webhook-signature': `v1,${signature}` };
-    return this.#send('callback', id, `${url}/v1/callbacks/airflow/prod`, 'POST', headers, text);
+    return this.#send({ what: 'callback', id, sent: null }, `${url}/v1/callbacks/airflow/prod`, 'POST', headers, text);
   }
 
   person(url: string, who: Name, path: string, body: unknown): Promise<Call> {
-    return this.#send('person', path, url + path, 'POST', { authorization: `Bearer ${tokenOf(who)}` }, JSON.stringify(body));
+    const about = { what: 'person', id: path, sent: body } as const;
+    return this.#send(about, url + path, 'POST', { authorization: `Bearer ${tokenOf(who)}` }, JSON.stringify(body));
   }
 
-  async read(url: string, path: string): Promise<Call> {
-    const call = await this.#send('read', path, url + path, 'GET', { authorization: `Bearer ${tokenOf('vera')}` }, '');
-    this.calls.pop();
-    return call;
+  /** A look promises nothing: it is not part of the history. */
+  read(url: string, path: string): Promise<Call> {
+    const about = { what: 'read', id: path, sent: null } as const;
+    return this.#send(about, url + path, 'GET', { authorization: `Bearer ${tokenOf('vera')}` }, '');
   }
 
   close(): void {
     this.#agent.destroy();
   }
 
-  #send(what: string, id: string, url: string, method: string, more: Record<string, string>, text: string): Promise<Call> {
-    const call: Call = { what, id, status: null, headers: {}, body: null };
-    this.calls.push(call);
+  #send(
+    about: Pick<Call, 'what' | 'id' | 'sent'>,
+    url: string,
+    method: string,
+    more: Record<string, string>,
+    text: string,
+  ): Promise<Call> {
+    const call: Call = { ...about, status: null, headers: {}, body: null };
+    if (call.what !== 'read') this.calls.push(call);
     return new Promise((resolve) => {
       const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text), ...more };
       const outgoing = request(url, { method, headers, agent: this.#agent }, (answer) => {
@@ -69,6 +78,14 @@ export class History {
     });
   }
 }
+
+/** A history of which only this is known: these callbacks were answered 202. */
+export const acknowledgedAs = (ids: readonly string[]): readonly Call[] =>
+  ids.map((id) => ({ what: 'callback', id, sent: null, status: 202, headers: {}, body: { id, duplicate: false } }));
+
+/** Callbacks that were promised to be kept. */
+export const acknowledged = (calls: readonly Call[]): readonly Call[] =>
+  calls.filter((c) => c.what === 'callback' && c.status === 202);
 
 const parsed = (text: string): unknown => {
   try {
