@@ -18,7 +18,7 @@ import { createReadBack } from './effects/readBack.ts';
 import { readDifferences } from './effects/restoreDifferences.ts';
 import { createWorker, type Worker } from './effects/worker.ts';
 import { notFound } from './errors.ts';
-import { describeHealth, previewRelease } from './health.ts';
+import { describeHealth, previewRelease, skewWords } from './health.ts';
 import type { Log, RestoreView } from './http/deps.ts';
 import { createHttpServer } from './http/server.ts';
 import { createCallbackIntake } from './intake/callbacks.ts';
@@ -215,9 +215,27 @@ function makePollers(
     config.airflows.map((a) => {
       const { pollIntervalMs: intervalMs, surveyIntervalMs, pollLookbackMs: lookbackMs } = a;
       const times = { intervalMs, surveyIntervalMs, lookbackMs };
-      return [a.id, createPoller({ ...shared, ...times, client: known(clients, a.id), onState: complainOnce(log, a.id) })];
+      const [complain, clock] = [complainOnce(log, a.id), tellClock(log, a.id)];
+      const onState: PollerDeps['onState'] = (state, error) => {
+        complain(state, error);
+        clock(state);
+      };
+      return [a.id, createPoller({ ...shared, ...times, client: known(clients, a.id), onState })];
     }),
   );
+}
+
+/** Said once when it grows past a limit, and once when it is over. */
+function tellClock(log: Log, airflow: string): (state: PollerState) => void {
+  let said: ReturnType<typeof skewWords> = null;
+  return ({ clockSkewMs }) => {
+    const now = skewWords(clockSkewMs);
+    if (now === said) return;
+    said = now;
+    const about = { airflow, skew_seconds: (clockSkewMs ?? 0) / 1000 };
+    if (now === null) log.info(about, "this Airflow's clock and ours agree again");
+    else log[now.level](about, now.words);
+  };
 }
 
 /** A repeated failure is said once, and once more when it is over. */

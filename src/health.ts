@@ -29,7 +29,8 @@ export function describeHealth(
     const state = pollers.get(id)?.();
     const gaps = world.hasRead(id) ? world.gaps(id).map((g) => `${g.source}: ${g.why}`) : [];
     const [verdict, detail] = judge(state, gaps);
-    return { id, version: state?.version ?? null, state: verdict, detail, lastPollAt: state?.lastPollAt ?? null, gaps };
+    const { version = null, lastPollAt = null, clockSkewMs = null } = state ?? {};
+    return { id, version, state: verdict, detail, lastPollAt, clockSkewSeconds: clockSkewMs && clockSkewMs / 1000, gaps };
   });
   // A restored file does not make it unready: callbacks must still come in.
   const observing = restored
@@ -43,6 +44,19 @@ export function describeHealth(
   );
   return { ready, reasons: ready ? observing : refused, untold, version, mode: config.policy.mode, airflows };
 }
+
+const SKEW_WORDS = [
+  {
+    fromMs: 60_000,
+    level: 'error',
+    words: "this Airflow's clock and ours are more than a minute apart: one of the two machines needs its time set",
+  },
+  { fromMs: 5_000, level: 'warn', words: "this Airflow's clock and ours are more than five seconds apart" },
+] as const;
+
+/** What is said of clocks that read differently; null: they are near enough. Nothing that is done depends on it: instants are compared across the skew. */
+export const skewWords = (skewMs: number | null): (typeof SKEW_WORDS)[number] | null =>
+  SKEW_WORDS.find(({ fromMs }) => skewMs !== null && Math.abs(skewMs) >= fromMs) ?? null;
 
 function judge(state: PollerState | undefined, gaps: readonly string[]): ['ok' | 'degraded' | 'unreachable' | 'unknown', string] {
   if (!state || (state.lastPollAt === null && state.lastError === null)) return ['unknown', 'not polled yet'];

@@ -20,6 +20,7 @@ export function createMetrics(
   const quarantine = gauge('firedamper_quarantined_callbacks', 'Signed callbacks of unknown shape');
   const pollAge = gauge('firedamper_poll_age_seconds', 'Seconds since the last whole poll of an Airflow', ['airflow']);
   const up = gauge('firedamper_airflow_up', '1 when the last poll of an Airflow succeeded', ['airflow']);
+  const skew = gauge('firedamper_airflow_clock_skew_seconds', "An Airflow's clock minus ours, to about a second", ['airflow']);
   const wal = gauge('firedamper_wal_bytes', 'Size of the write-ahead log of the database');
   const free = gauge('firedamper_disk_free_bytes', 'Room where the database is; below intake.min_free callbacks are refused');
   const waiting = gauge('firedamper_notices_waiting', 'Notices that wait for their channel', ['channel']);
@@ -48,6 +49,7 @@ export function createMetrics(
     free.set(store.freeBytes());
     for (const [airflow, stateOf] of pollers) {
       const state = stateOf();
+      if (state.clockSkewMs !== null) skew.set({ airflow }, state.clockSkewMs / 1000);
       up.set({ airflow }, state.lastPollAt !== null && state.lastError === null ? 1 : 0);
       if (state.lastPollAt !== null) pollAge.set({ airflow }, (now() - Date.parse(state.lastPollAt)) / 1000);
     }

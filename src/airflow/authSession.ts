@@ -30,6 +30,7 @@ export const sessionOrBasic = (http: Http, auth: PasswordAuth, now: () => number
   let noSessionUntil = Number.NEGATIVE_INFINITY;
   let pauseMs = refusedLoginPauseMs;
   let checkedAt = Number.NEGATIVE_INFINITY;
+  let checking: Promise<boolean> | null = null;
 
   const open = async (): Promise<Session | null> => {
     // The form allows five tries in 40 s by default (2.11, [fab] auth_rate_limit): a failure is repeated later and later.
@@ -45,6 +46,13 @@ export const sessionOrBasic = (http: Http, auth: PasswordAuth, now: () => number
       loggingIn = null;
     });
     return loggingIn;
+  };
+  /** True: it had ended, and there is a new one. A check that cannot be made proves nothing: the refusal stands. */
+  const renewed = async (cookie: string): Promise<boolean> => {
+    if (await apiTakes(http, cookie).catch(() => true)) return false;
+    session = null;
+    await current();
+    return true;
   };
 
   return {
@@ -62,13 +70,15 @@ export const sessionOrBasic = (http: Http, auth: PasswordAuth, now: () => number
     },
     renew: async (used) => {
       if (session === null || used.Cookie !== session.cookie) return used.Cookie !== undefined;
-      if (now() - checkedAt < sessionCheckPauseMs) return false;
-      checkedAt = now();
-      // A check that cannot be made proves nothing: the refusal stands.
-      if (await apiTakes(http, session.cookie).catch(() => true)) return false;
-      session = null;
-      await current();
-      return true;
+      if (checking === null) {
+        if (now() - checkedAt < sessionCheckPauseMs) return false;
+        checkedAt = now();
+        checking = renewed(session.cookie).finally(() => {
+          checking = null;
+        });
+      }
+      // Fifty calls may come back refused at once: none is refused for good while one of them looks (49 of 50 pauses were, R11).
+      return checking;
     },
   };
 };

@@ -183,11 +183,13 @@ export class AirflowError extends Error {
   readonly status: number | null;
   /** Method and path template, such as `PATCH /dags/{dag_id}`. */
   readonly operation: string;
+  /** For so long the server asked to be left alone (Retry-After), five minutes at most; null: it did not. */
+  readonly retryAfterMs: number | null;
 
   constructor(
     kind: AirflowErrorKind,
     message: string,
-    about: { outcome: 'none' | 'unknown'; status?: number | null; operation: string },
+    about: { outcome: 'none' | 'unknown'; status?: number | null; operation: string; retryAfterMs?: number | null },
   ) {
     super(message);
     this.name = 'AirflowError';
@@ -195,5 +197,10 @@ export class AirflowError extends Error {
     this.outcome = about.outcome;
     this.status = about.status ?? null;
     this.operation = about.operation;
+    this.retryAfterMs = about.retryAfterMs ?? null;
   }
 }
+
+/** Not in time: told by our own clock, or by a gateway that gave up waiting for Airflow. */
+export const isLate = (error: unknown): boolean =>
+  error instanceof AirflowError && (error.kind === 'timeout' || error.status === 504 || error.status === 408);

@@ -8,7 +8,7 @@ import { basicOnly, type SessionAuthenticator, sessionOrBasic } from './authSess
 import type { Calls } from './calls.ts';
 import type { AirflowClient, AirflowError } from './client.ts';
 import { createHttp, type Http } from './http.ts';
-import { createLane, type Lane, type LaneName, RetryBudget } from './lanes.ts';
+import { allPlaces, createLanes } from './laneTable.ts';
 import { findGeneration } from './probe.ts';
 import { typed } from './typedWire.ts';
 import { createV1 } from './v1/calls.ts';
@@ -88,7 +88,7 @@ const reprobePauseMs = 5_000;
 
 const createConnector = (options: ClientOptions) => {
   const now = options.now ?? Date.now;
-  const http = createHttp({ baseUrl: options.url, timeoutMs: options.timeoutMs, maxSockets: options.pauseConcurrency + 10 });
+  const http = createHttp({ baseUrl: options.url, timeoutMs: options.timeoutMs, maxSockets: allPlaces(options) });
   const parts: WireParts = { http, lanes: createLanes(options), now, hide: hider(options), onError: (error) => doubt(error) };
   let connection: Connection | null = null;
   let connecting: Promise<Connection> | null = null;
@@ -126,14 +126,6 @@ const createConnector = (options: ClientOptions) => {
     return { version: version.text, generation, ...(await calls.health()) };
   };
   return { on, probe, known: () => connection, close: () => http.close() };
-};
-
-const createLanes = (options: ClientOptions): Readonly<Record<LaneName, Lane>> => {
-  const random = options.random ?? Math.random;
-  const budget = new RetryBudget();
-  const lane = (concurrency: number, tries: number) =>
-    createLane({ concurrency, tries, baseMs: options.retryBaseMs ?? 200, random, budget });
-  return { pause: lane(options.pauseConcurrency, 3), reads: lane(4, 3), poll: lane(2, 2), survey: lane(2, 2), acts: lane(2, 1) };
 };
 
 const authFor = (options: ClientOptions, http: Http, generation: 2 | 3, now: () => number): Authenticator => {

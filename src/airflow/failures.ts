@@ -28,13 +28,15 @@ export const fromStatus = (answer: HttpAnswer, about: CallAbout, now: number): C
   // From 500 on nobody says how far the server came (3.2 answers 500 to POST /backfills and leaves the backfill behind); a
   // gateway's 4xx and Airflow's own refusals come before the handler. 408 is a proxy that gave up waiting for Airflow.
   const lost = answer.status >= 500 || answer.status === 408;
+  const retryAfterMs = retryAfter(answer.headers['retry-after'], now);
   const error = new AirflowError(kind, `${about.operation}: ${about.hide(sentence(kind, answer))}`, {
     outcome: about.changes && lost ? 'unknown' : 'none',
     status: answer.status,
     operation: about.operation,
+    retryAfterMs,
   });
   const transient = transientStatus.has(answer.status) && !(about.ofRows === true && answer.status === 500);
-  return new CallFailure(error, transient, retryAfter(answer.headers['retry-after'], now));
+  return new CallFailure(error, transient);
 };
 
 /** A 2xx whose body is not what Airflow would send. The request was answered, but nobody knows by whom. */
@@ -117,10 +119,12 @@ export const parseObject = (text: string): Record<string, unknown> | null => {
   }
 };
 
+/** A proxy's page that says "in an hour" must not end the hearing for an hour. */
+const longestRetryAfterMs = 300_000;
+
 const retryAfter = (header: string | undefined, now: number): number | null => {
   if (header === undefined) return null;
   const seconds = Number(header);
-  if (Number.isFinite(seconds) && seconds >= 0) return seconds * 1000;
-  const at = Date.parse(header);
-  return Number.isNaN(at) ? null : Math.max(0, at - now);
+  const ms = Number.isFinite(seconds) && seconds >= 0 ? seconds * 1000 : Date.parse(header) - now;
+  return Number.isNaN(ms) ? null : Math.min(longestRetryAfterMs, Math.max(0, ms));
 };

@@ -11,7 +11,7 @@ import axios, { type AxiosInstance, type AxiosRequestConfig, isAxiosError } from
 export interface HttpOptions {
   /** http or https, may carry a path prefix; credentials, query and fragment are refused. */
   readonly baseUrl: string;
-  /** Milliseconds for one whole exchange: waiting for a socket, connecting, sending, reading to the last byte. */
+  /** Milliseconds for one whole exchange: waiting for a socket, connecting (2 s at most), sending, reading to the last byte. */
   readonly timeoutMs: number;
   readonly maxSockets: number;
   /** Bytes of an answer, after decompression. Default 10 MB. */
@@ -24,6 +24,8 @@ export interface HttpCall {
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
+  /** Instead of the client's. */
+  readonly timeoutMs?: number;
 }
 
 export interface HttpAnswer {
@@ -57,6 +59,7 @@ export interface Http {
 }
 
 const maxRequestBytes = 1_000_000;
+const longestConnectMs = 2_000;
 
 /** Throws a `TypeError` without the address in it where `baseUrl` is not usable. */
 export const createHttp = (options: HttpOptions): Http => {
@@ -72,11 +75,9 @@ export const createHttp = (options: HttpOptions): Http => {
   const send = async (call: HttpCall): Promise<HttpAnswer> => {
     if (closed) throw new HttpFailure('closed', 'the client is closed', false);
     const abort = new AbortController();
-    const watch: Watch = { connected: false, timedOut: false };
-    const timer = setTimeout(() => {
-      watch.timedOut = true;
-      abort.abort();
-    }, options.timeoutMs);
+    const timeoutMs = call.timeoutMs ?? options.timeoutMs;
+    const watch = watchOver(abort, Math.min(longestConnectMs, timeoutMs));
+    const timer = setTimeout(() => watch.giveUp(`no answer within ${timeoutMs} ms`), timeoutMs);
     underWay.add(abort);
     try {
       return await exchange(
@@ -86,7 +87,7 @@ export const createHttp = (options: HttpOptions): Http => {
         watch,
       );
     } catch (error) {
-      throw failure(error, watch, closed, options.timeoutMs);
+      throw failure(error, watch, closed);
     } finally {
       clearTimeout(timer);
       underWay.delete(abort);
@@ -103,8 +104,24 @@ export const createHttp = (options: HttpOptions): Http => {
 
 interface Watch {
   connected: boolean;
-  timedOut: boolean;
+  readonly connectMs: number;
+  /** What took too long, once something has. */
+  late: string | null;
+  readonly giveUp: (late: string) => void;
 }
+
+const watchOver = (abort: AbortController, connectMs: number): Watch => {
+  const watch: Watch = {
+    connected: false,
+    connectMs,
+    late: null,
+    giveUp: (late) => {
+      watch.late ??= late;
+      abort.abort();
+    },
+  };
+  return watch;
+};
 
 const checkedBase = (text: string): { href: string; secure: boolean } => {
   const url = URL.canParse(text) ? new URL(text) : null;
@@ -127,7 +144,7 @@ const createInstance = (baseURL: string, options: HttpOptions): AxiosInstance =>
     allowAbsoluteUrls: false,
     maxRedirects: 0,
     proxy: false,
-    timeout: options.timeoutMs,
+    timeout: 0, // one timer of our own for the whole exchange, which each call sets
     maxContentLength: options.maxAnswerBytes ?? 10_000_000,
     maxBodyLength: maxRequestBytes,
     responseType: 'text',
@@ -167,9 +184,14 @@ const watchedTransport = (watch: Watch) => ({
     request.once('socket', (socket) => {
       if (!socket.connecting) watch.connected = true;
       else {
+        // A firewall that drops packets leaves a connect hanging for minutes; who waits for it here holds a place of its lane.
+        // A turn later, because a loop that was busy for that long hears of the time before it hears of the connection.
+        const late = () => setImmediate(() => watch.connected || watch.giveUp(`no connection within ${watch.connectMs} ms`));
+        const timer = setTimeout(late, watch.connectMs);
         socket.once('connect', () => {
           watch.connected = true;
         });
+        for (const over of ['connect', 'close'] as const) socket.once(over, () => clearTimeout(timer));
       }
     });
     // Airflow 3's server closes the connection behind a 500 without saying so (uvicorn, 3.3.2): the next request on it would be lost.
@@ -190,11 +212,11 @@ const textHeaders = (raw: object): Record<string, string> => {
 const setCookies = (raw: unknown): readonly string[] =>
   Array.isArray(raw) ? raw.filter((line) => typeof line === 'string') : [];
 
-const failure = (error: unknown, watch: Watch, closed: boolean, timeoutMs: number): HttpFailure => {
+const failure = (error: unknown, watch: Watch, closed: boolean): HttpFailure => {
   const code = isAxiosError(error) ? (error.code ?? '') : '';
   if (closed) return new HttpFailure('closed', 'the client was closed', watch.connected);
-  if (watch.timedOut || code === 'ECONNABORTED' || code === 'ETIMEDOUT') {
-    return new HttpFailure('timeout', `no answer within ${timeoutMs} ms`, watch.connected);
+  if (watch.late !== null || code === 'ECONNABORTED' || code === 'ETIMEDOUT') {
+    return new HttpFailure('timeout', watch.late ?? 'no answer in time', watch.connected);
   }
   if (isAxiosError(error) && /maxContentLength|maxBodyLength/.test(error.message)) {
     return new HttpFailure('too_large', 'the answer is larger than allowed', true);

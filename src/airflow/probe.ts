@@ -30,7 +30,7 @@ export const findGeneration = async (wire: Wire): Promise<Generation> => {
 
 const versionAt = async (wire: Wire, path: string): Promise<string | null> => {
   try {
-    return await wire.call('get', path, { lane: 'poll' }, ({ body }) => text(body.version, 'version'));
+    return await wire.call('get', path, { lane: 'reads' }, ({ body }) => text(body.version, 'version'));
   } catch (error) {
     // A redirect or an HTML page at the first address must not hide a good answer at the second one.
     if (error instanceof AirflowError && (error.kind === 'not_airflow' || error.kind === 'not_found')) return null;

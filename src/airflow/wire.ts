@@ -1,10 +1,10 @@
 /** One call to Airflow: lane, log-in, sending, judging the answer, reading it. Everything that leaves here is an `AirflowError`. */
 import type { Authenticator } from './auth.ts';
-import { AirflowError } from './client.ts';
+import { AirflowError, isLate } from './client.ts';
 import { type CallAbout, fromHttpFailure, fromStatus, notAirflow, parseObject } from './failures.ts';
 import { type Http, type HttpAnswer, HttpFailure } from './http.ts';
 import { fillPath, type Ids, type Query, queryText } from './ids.ts';
-import { CallFailure, type Lane, type LaneName } from './lanes.ts';
+import { CallFailure, type Lane, type LaneName, laneOf } from './lanes.ts';
 
 export type Method = 'get' | 'patch' | 'post' | 'put';
 
@@ -19,6 +19,8 @@ export interface CallSpec {
   readonly lookFirst?: boolean;
   /** A 500 is about the rows that were asked for and says nothing of the server: it is not tried again and does not count for the breaker. */
   readonly rowsMayBreakIt?: boolean;
+  /** Where it is late it is asked for less by whoever asks next, instead of the same again now. */
+  readonly lessWhenLate?: boolean;
 }
 
 export interface Answer {
@@ -57,13 +59,15 @@ export const createWire = (parts: WireParts, auth: Authenticator | null, prefix:
     };
     const path = prefix + fillPath(operation, template, spec.ids ?? {}) + queryText(spec.query ?? {});
     const repeatable = method === 'get' || (method === 'patch' && spec.lookFirst !== true);
+    const lane = parts.lanes[laneOf(spec.lane)];
     let lost = false;
     try {
-      return await parts.lanes[spec.lane].run(operation, repeatable, async () => {
+      return await lane.run(operation, repeatable, async () => {
         try {
-          const answer = await sendWithLogin(parts, auth, { method, path, body: spec.body }, about);
+          const answer = await sendWithLogin(parts, auth, { method, path, body: spec.body, timeoutMs: lane.timeoutMs }, about);
           return readAnswer(answer, about, parts.now(), read);
-        } catch (error) {
+        } catch (caught) {
+          const error = spec.lessWhenLate === true ? notAsItIs(caught) : caught;
           lost ||= error instanceof CallFailure && error.error.outcome === 'unknown';
           throw error;
         }
@@ -77,10 +81,14 @@ export const createWire = (parts: WireParts, auth: Authenticator | null, prefix:
   },
 });
 
+const notAsItIs = (error: unknown): unknown =>
+  error instanceof CallFailure && isLate(error.error) ? new CallFailure(error.error, error.transient, false) : error;
+
 interface Request {
   readonly method: Method;
   readonly path: string;
   readonly body: unknown;
+  readonly timeoutMs: number;
 }
 
 const sendWithLogin = async (
@@ -108,7 +116,7 @@ const send = async (
   const json = request.body === undefined ? {} : { body: JSON.stringify(request.body) };
   const sent = { ...headers, ...(request.body === undefined ? {} : { 'Content-Type': 'application/json' }) };
   try {
-    return await http.send({ method, path: request.path, headers: sent, ...json });
+    return await http.send({ method, path: request.path, headers: sent, timeoutMs: request.timeoutMs, ...json });
   } catch (error) {
     if (error instanceof HttpFailure) throw fromHttpFailure(error, about);
     throw error;

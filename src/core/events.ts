@@ -41,7 +41,7 @@ export interface SeenBroken extends ImportErrorFacts {
   readonly dags: readonly string[];
 }
 
-/** How one run of one intent ended. `unknown` is a state of its own: the next attempt reads before it does anything. */
+/** How one run of one intent ended. `retryAfterMs`: not before that, because Airflow asked for it. `unknown` is a state of its own: the next attempt reads before it does anything. */
 export type Outcome =
   | { readonly result: 'done'; readonly facts: OutcomeFacts }
   /** Certainly not done; `retry` says whether trying again makes sense. */
@@ -49,11 +49,11 @@ export type Outcome =
       readonly result: 'failed';
       readonly error: string;
       readonly retry: boolean;
-      /** A channel's own wish when it wants to be asked again. */
+      /** When the other side wants to be asked again. */
       readonly retryAfterMs?: number;
     }
   /** `unread`: a look for an earlier attempt's effect failed too, or is not enough, so nothing new is known and nothing was sent. */
-  | { readonly result: 'unknown'; readonly error: string; readonly unread?: true }
+  | { readonly result: 'unknown'; readonly error: string; readonly unread?: true; readonly retryAfterMs?: number }
   /** Certainly not done and nothing is wrong: Airflow is not there yet. Asked again soon, without an end and without counting as an attempt. */
   | { readonly result: 'not_yet'; readonly why: string };
 

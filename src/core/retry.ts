@@ -62,7 +62,7 @@ export function nextAttempt(
   const delay =
     intent.act.kind === 'send_notice'
       ? noticePause(attempts, share, outcome.result === 'failed' ? outcome.retryAfterMs : 0)
-      : Math.min(CAP_MS, BASE_MS * 2 ** Math.min(attempts, 10)) * (0.5 + share / 2);
+      : Math.min(CAP_MS, BASE_MS * 2 ** Math.min(attempts, 10)) * (0.5 + share / 2) + (outcome.retryAfterMs ?? 0);
   return {
     ...intent,
     attempts,

@@ -16,8 +16,9 @@ const WORTH_RETRYING: ReadonlySet<AirflowError['kind']> = new Set([
 export function failure(error: unknown): Outcome {
   if (!(error instanceof AirflowError))
     return { result: 'failed', error: error instanceof Error ? error.message : String(error), retry: true };
-  if (error.outcome === 'unknown') return { result: 'unknown', error: error.message };
-  return { result: 'failed', error: error.message, retry: WORTH_RETRYING.has(error.kind) };
+  const later = error.retryAfterMs === null ? {} : { retryAfterMs: error.retryAfterMs };
+  if (error.outcome === 'unknown') return { result: 'unknown', error: error.message, ...later };
+  return { result: 'failed', error: error.message, retry: WORTH_RETRYING.has(error.kind), ...later };
 }
 
 export const isGone = (error: unknown): boolean => error instanceof AirflowError && error.kind === 'not_found';

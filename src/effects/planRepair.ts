@@ -3,6 +3,7 @@
  * situation must give the same steps, because the approval is bound to their digest.
  */
 import type { AirflowClient, ClearRequest } from '../airflow/client.ts';
+import { onErrand } from '../airflow/lanes.ts';
 import type { State } from '../core/draft.ts';
 import type { Outcome } from '../core/events.ts';
 import type { RunFacts, TaskFacts } from '../core/facts.ts';
@@ -25,7 +26,11 @@ export interface Planning {
   warn(text: string): void;
 }
 
-export async function planRepair(deps: EffectDeps, act: { airflow: string; repairId: string }): Promise<Outcome> {
+type Act = { readonly airflow: string; readonly repairId: string };
+
+export const planRepair = (deps: EffectDeps, act: Act): Promise<Outcome> => onErrand('plan', () => planFor(deps, act));
+
+async function planFor(deps: EffectDeps, act: Act): Promise<Outcome> {
   try {
     const state = await deps.snapshot();
     const repair = state.repairs.find((r) => r.id === act.repairId);

@@ -51,11 +51,12 @@ interface Lane {
 /** The client's own bulkhead keeps each Airflow at its width; the lane only bounds what is claimed at once. */
 const makeLanes = (): Lane[] => [
   { kinds: ['pause_dag', 'unpause_dag'], width: 64, running: 0 },
-  // Not together with the plans: a hold waits for its survey, and plans hang where dry runs hang.
+  // Not together with the plans: a hold waits for its survey and a release for its own plan, and repairs hang where dry runs hang.
   { kinds: ['survey'], width: 8, running: 0 },
   // Eight of them at an Airflow that is slow kept a failure in another one waiting for 52 s.
   { kinds: ['survey_elsewhere'], width: 8, running: 0 },
-  { kinds: ['plan_repair', 'plan_release', 'plan_delivery'], width: 8, running: 0 },
+  { kinds: ['plan_repair'], width: 8, running: 0 },
+  { kinds: ['plan_release', 'plan_delivery'], width: 8, running: 0 },
   { kinds: ['repair_step', 'deliver'], width: 8, running: 0 },
   // Each channel has a bulkhead of its own, so that one that hangs keeps no other one waiting.
   { kinds: ['send_notice'], width: 32, running: 0 },
@@ -172,7 +173,9 @@ async function record(
  */
 function stillUnknown(outcome: Outcome): Outcome {
   if (outcome.result === 'not_yet') return { result: 'unknown', error: outcome.why, unread: true };
-  return outcome.result === 'failed' && outcome.retry ? { result: 'unknown', error: outcome.error, unread: true } : outcome;
+  if (outcome.result !== 'failed' || !outcome.retry) return outcome;
+  const { error, retryAfterMs } = outcome;
+  return { result: 'unknown', error, unread: true, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
 }
 
 /** One file per act; the switch does not compile until each has one. */

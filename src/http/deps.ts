@@ -80,6 +80,8 @@ export interface Health {
     readonly state: 'ok' | 'degraded' | 'unreachable' | 'unknown';
     readonly detail: string;
     readonly lastPollAt: Instant | null;
+    /** Its clock minus ours; null: not known. */
+    readonly clockSkewSeconds?: number | null;
     readonly gaps: readonly string[];
   }[];
 }

@@ -16,11 +16,12 @@ export function healthRoutes(app: Express, deps: HttpDeps): void {
 function readiness(health: Health, trusted: boolean): Api['Readiness'] {
   const { ready, version, mode } = health;
   const reasons = [...health.reasons, ...(health.untold ?? [])];
-  const airflows = health.airflows.map(({ id, state, version, lastPollAt, detail, gaps }) => ({
+  const airflows = health.airflows.map(({ id, state, version, lastPollAt, clockSkewSeconds, detail, gaps }) => ({
     id,
     state,
     version,
     last_poll_at: lastPollAt,
+    clock_skew_seconds: clockSkewSeconds ?? null,
     ...(trusted ? { detail, gaps } : {}),
   }));
   return { ready, reasons, version, mode, airflows };

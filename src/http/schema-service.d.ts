@@ -897,6 +897,8 @@ export interface components {
                 state: "ok" | "degraded" | "unreachable" | "unknown";
                 version: string | null;
                 last_poll_at: components["schemas"]["InstantOrNull"];
+                /** @description Its clock minus ours, to about a second; null where it has not said what time it is */
+                clock_skew_seconds?: number | null;
                 detail?: string;
                 gaps?: string[];
             }[];

@@ -3,6 +3,7 @@
  * tasks since the last time. What is under way is looked at too; the DAG list, the lineage and the second pass by `updated_at` come more rarely.
  */
 import { type AirflowClient, AirflowError } from '../airflow/client.ts';
+import { onErrand } from '../airflow/lanes.ts';
 import type { Observation, SeenBroken } from '../core/events.ts';
 import type { ImportErrorFacts, RunFacts } from '../core/facts.ts';
 import type { Signal } from '../core/signal.ts';
@@ -30,6 +31,8 @@ export interface PollerState {
   readonly lastError: string | null;
   readonly version: string | null;
   readonly scheduler: 'healthy' | 'unhealthy' | 'unknown';
+  /** Airflow's clock minus ours, to about a second; null: it has not said what time it is. */
+  readonly clockSkewMs: number | null;
 }
 
 export interface Poller {
@@ -66,7 +69,7 @@ const iso = (ms: number): string => new Date(ms).toISOString();
 class AirflowPoller implements Poller {
   readonly #deps: PollerDeps;
   readonly #airflow: string;
-  #state: PollerState = { lastPollAt: null, lastError: null, version: null, scheduler: 'unknown' };
+  #state: PollerState = { lastPollAt: null, lastError: null, version: null, scheduler: 'unknown', clockSkewMs: null };
   #timer: NodeJS.Timeout | null = null;
   #running: Promise<void> | null = null;
   #stopped = false;
@@ -76,6 +79,8 @@ class AirflowPoller implements Poller {
   /** The skew is not what it was: kept, a clock that jumped ahead by ten minutes skipped five of Airflow's (simulator, seed 88 with that jump). */
   #clockMoved = false;
   #busy = false;
+  /** What Airflow asked for in the last cycle. */
+  #leaveAloneMs = 0;
   #surveying: Promise<void> | null = null;
   /** Ours: what fails from now on is heard, however long the first look takes. What failed before is history, also when a later window overlaps it. */
   readonly #startedAt: number;
@@ -130,7 +135,7 @@ class AirflowPoller implements Poller {
   #schedule(): void {
     if (this.#stopped) return;
     const { now, intervalMs } = this.#deps;
-    const wait = this.#busy ? Math.min(BUSY_MS, intervalMs) : intervalMs;
+    const wait = Math.max(this.#leaveAloneMs, this.#busy ? Math.min(BUSY_MS, intervalMs) : intervalMs);
     const at = now() + wait;
     this.#timer = setTimeout(() => {
       if (Math.abs(now() - at) > CLOCK_MOVED_MS) this.#clockMoved = true;
@@ -142,13 +147,14 @@ class AirflowPoller implements Poller {
   async #cycle(): Promise<void> {
     const { client, store, responder, world, now, onState, surveyIntervalMs } = this.#deps;
     const startedAt = iso(now());
+    this.#leaveAloneMs = 0;
     const due = now() - this.#surveyedAt >= surveyIntervalMs;
     await this.#rememberStart();
     if (due || this.#clockMoved) await this.#identify();
     await this.#hearFailures(due);
     const watched = watchList(await store.snapshot(), this.#airflow);
     this.#busy = watched.busy;
-    const { seen, trouble } = await observe(client, watched, world.dagCount(this.#airflow));
+    const { seen, trouble } = await onErrand('watch', () => observe(client, watched, world.dagCount(this.#airflow)));
     if (seen) await responder.respond({ type: 'observed', airflow: this.#airflow, seen });
     await responder.respond({ type: 'tick' });
     if (due) {
@@ -165,6 +171,7 @@ class AirflowPoller implements Poller {
   }
 
   #failed(error: unknown): void {
+    if (error instanceof AirflowError) this.#leaveAloneMs = error.retryAfterMs ?? 0;
     this.#state = { ...this.#state, lastError: error instanceof Error ? error.message : String(error) };
     this.#deps.onState(this.#state, error);
   }
@@ -179,10 +186,11 @@ class AirflowPoller implements Poller {
   /** Version, health and clock. */
   async #identify(): Promise<void> {
     const { client, now } = this.#deps;
-    const identity = await client.probe();
-    if (identity.serverTime !== null) this.#skew = Date.parse(identity.serverTime) - now();
+    const identity = await onErrand('watch', () => client.probe());
+    const clockSkewMs = identity.serverTime === null ? null : Date.parse(identity.serverTime) - now();
+    this.#skew = clockSkewMs ?? this.#skew;
     this.#clockMoved = false;
-    this.#state = { ...this.#state, version: identity.version, scheduler: identity.scheduler };
+    this.#state = { ...this.#state, version: identity.version, scheduler: identity.scheduler, clockSkewMs };
   }
 
   /** DAG list and lineage: what changes slowly and costs most. One at a time, whoever asks. */
@@ -258,10 +266,8 @@ class AirflowPoller implements Poller {
     ];
     const keys = signals.map((s) => s.key);
     const known = await store.seen(this.#airflow, keys);
-    const fresh = await withRuns(
-      client,
-      signals.filter((s) => !known.has(s.key) && s.occurredAt >= baseline),
-    );
+    const unheard = signals.filter((s) => !known.has(s.key) && s.occurredAt >= baseline);
+    const fresh = await onErrand('watch', () => withRuns(client, unheard));
     await Promise.all(fresh.map((signal) => responder.respond({ type: 'signal', signal })));
     // Only now: a crash before this line hears them again, and the signals' own keys take them out.
     await store.polled(this.#airflow, at, keys, iso(startedAt - FORGET_MS), baseline);

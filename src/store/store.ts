@@ -144,7 +144,7 @@ async function refuseIfSuperseded(trx: Transaction<Tables>, epoch: number): Prom
     );
 }
 
-/** More than this many open acts are looked at in the next round. */
+/** More than this many open acts of a lane are looked at in the next round. */
 const CLAIM_WINDOW = 1_000;
 
 /** Left alone while we only observe. People are told all the same. */
@@ -157,16 +157,18 @@ async function claim(
   underWay: ReadonlySet<string>,
 ): Promise<{ claimed: Claimed[]; nextDue: Instant | null }> {
   const observing = codec.restoredFromRow(await trx.selectFrom('service').select('restored').executeTakeFirst()) !== null;
-  const acts = await trx
+  const open = trx
     .selectFrom('intents')
     .selectAll()
     .where('state', 'in', ['planned', 'unknown'])
-    .where('kind', '!=', 'send_notice')
     .$if(observing, (q) => q.where('kind', 'not in', CHANGES_AIRFLOW))
     .orderBy('n')
-    .limit(CLAIM_WINDOW)
-    .execute();
-  // Beside the others, and all of them: a thousand that wait for a chat must not fill the window, nor one chat's those of another.
+    .limit(CLAIM_WINDOW);
+  const acts: Selectable<Tables['intents']>[] = [];
+  // Each lane by itself: of the oldest thousand of all, a thousand of one kind left no place for a hold.
+  for (const kinds of lanes.map((l) => l.kinds.filter((k) => k !== 'send_notice')).filter((k) => k.length > 0))
+    acts.push(...(await open.where('kind', 'in', kinds).execute()));
+  // All of them: one chat's must not fill the window of another.
   const notices = await trx
     .selectFrom('intents')
     .selectAll()

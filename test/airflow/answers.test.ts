@@ -105,7 +105,8 @@ test('GETs, lists that containment reads, and the pausing PATCH are tried three 
   const client = tokenClient();
   await expect(client.getDag('A')).rejects.toMatchObject({ status: 502 });
   await expect(client.setPaused('A', true, 'op')).rejects.toMatchObject({ status: 502, outcome: 'unknown' });
-  await expect(client.listDags()).rejects.toMatchObject({ status: 502 });
+  // Another one, because four failures of five calls open the lane.
+  await expect(tokenClient().listDags()).rejects.toMatchObject({ status: 502 });
   await expect(client.listFailedRuns(new Date(0).toISOString())).rejects.toMatchObject({ status: 502 });
   expect(count).toEqual({ get: 3, patch: 3, list: 3, poll: 2 });
   client.close();

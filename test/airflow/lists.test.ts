@@ -1,5 +1,5 @@
 /** Lists: every page, whatever the cap; and the requests that they cost. */
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 import { allPages } from '../../src/airflow/pages.ts';
 import { Secret } from '../../src/config.ts';
 import { type FakeOptions, startFakeAirflow } from '../support/fakeAirflow/index.ts';
@@ -10,11 +10,12 @@ afterEach(async () => {
   for (const close of closing.splice(0).reverse()) await close();
 });
 
-const start = async (options: FakeOptions) => {
+const start = async (options: FakeOptions, timeoutMs = 2_000) => {
   const fake = await startFakeAirflow(options);
   const client = clientOf({
     url: fake.url,
     auth: { kind: 'password', username: 'firedamper', password: new Secret('firedamper') },
+    timeoutMs,
   });
   closing.push(
     () => fake.close(),
@@ -145,4 +146,51 @@ test('a row that slides onto the next page is there once', async () => {
   const pages = [first, ['c', 'd'], []];
   const found = await allPages(async () => ({ rows: pages.shift() ?? [], total: 5 }), String);
   expect(found).toEqual(['a', 'b', 'c', 'd']);
+});
+
+describe.each([2, 3] as const)('generation %i: a list of the poll that is late', (generation) => {
+  const late = { path: /dagRuns$/, fault: { kind: 'stall_before' }, times: 1 } as const;
+  const slow = async () => {
+    const { fake, client } = await start({ generation }, 150);
+    for (let n = 0; n < 230; n++) fake.dag(`d${n}`, { tasks: { t: {} } }).failRun(`d${n}`, 't', { runId: `r${n}` });
+    await client.getDag('d0');
+    const asked = () =>
+      fake.requestsTo('GET', /dagRuns$/).map(({ query }) => {
+        const text = new URLSearchParams(query);
+        return `${text.get('limit')}@${text.get('offset') ?? 0}`;
+      });
+    return { fake, client, asked };
+  };
+
+  test('it is asked for half of it next, down to a quarter, and for the whole again when that goes well', async () => {
+    const { fake, client, asked } = await slow();
+    for (let n = 0; n < 3; n++) {
+      fake.inject({ ...late });
+      await expect(client.listFailedRuns(since)).rejects.toMatchObject({ kind: 'timeout' });
+    }
+    expect(asked()).toEqual(['100@0', '50@0', '25@0']);
+    const found = await client.listFailedRuns(since);
+    expect(new Set(found.map((run) => run.runId)).size).toBe(230);
+    expect(asked().slice(3)).toEqual(['25@0', '25@25', '25@50', '25@75', '25@100', '50@125', '50@175', '50@225']);
+    for (let n = 0; n < 2; n++) expect(await client.listFailedRuns(since)).toHaveLength(230);
+    expect(asked().slice(-3)).toEqual(['100@0', '100@100', '100@200']);
+  });
+
+  test('late in the middle: nothing is left out the next time, and another list is not asked for less', async () => {
+    const { fake, client, asked } = await slow();
+    fake.inject({ ...late, skip: 1 });
+    await expect(client.listFailedRuns(since)).rejects.toMatchObject({ kind: 'timeout' });
+    expect(await client.listFailedRuns(since)).toHaveLength(230);
+    expect(asked().slice(0, 3)).toEqual(['100@0', '100@100', '50@0']);
+    await client.listFailedRunsUpdated(since);
+    expect(asked().at(-3)).toBe('100@0');
+  });
+});
+
+test.each([2, 3] as const)('generation %i: a gateway that gave up waiting says the same as a time-out', async (generation) => {
+  const { fake, client } = await start({ generation });
+  fake.inject({ path: /dagRuns$/, fault: { kind: 'answer', answer: { status: 504, html: 'late' } }, times: 1 });
+  await expect(client.listFailedRuns(since)).rejects.toMatchObject({ status: 504 });
+  await client.listFailedRuns(since);
+  expect(new URLSearchParams(fake.requestsTo('GET', /dagRuns$/).at(-1)?.query).get('limit')).toBe('50');
 });

@@ -2,7 +2,7 @@
 import { expect, it } from 'vitest';
 import type { AirflowError } from '../../src/airflow/client.ts';
 import { type Http, HttpFailure } from '../../src/airflow/http.ts';
-import { createLane, RetryBudget } from '../../src/airflow/lanes.ts';
+import { createLanes } from '../../src/airflow/laneTable.ts';
 import { createWire } from '../../src/airflow/wire.ts';
 
 function patching(...sent: boolean[]): Promise<AirflowError> {
@@ -11,8 +11,7 @@ function patching(...sent: boolean[]): Promise<AirflowError> {
     send: () => Promise.reject(new HttpFailure('unreachable', 'the connection failed', tries.shift() ?? false)),
     close: () => undefined,
   };
-  const lane = createLane({ concurrency: 1, tries: sent.length, baseMs: 0, random: () => 0, budget: new RetryBudget() });
-  const lanes = { pause: lane, reads: lane, poll: lane, survey: lane, acts: lane };
+  const lanes = createLanes({ pauseConcurrency: 1, timeoutMs: 1_000, random: () => 0, retryBaseMs: 0 });
   const wire = createWire({ http, lanes, now: Date.now, hide: (text) => text, onError: () => undefined }, null, '');
   return wire
     .call('patch', '/dags/d', { lane: 'pause' }, () => null)

@@ -186,6 +186,29 @@ describe('intents', () => {
     expect(nextDue).toBeNull();
   });
 
+  test('of a lane that hangs, however many wait, leave another lane its own', async () => {
+    await evaluate([fails('a')]);
+    const hand = new Database(file());
+    const columns = (hand.pragma('table_info(intents)') as { name: string }[]).map((c) => c.name);
+    const copied = columns.map((c) =>
+      c === 'n'
+        ? 'value + 1000'
+        : c === 'kind'
+          ? "'send_notice'"
+          : c === 'id' || c === 'op'
+            ? `${c} || '-' || value`
+            : `intents.${c}`,
+    );
+    hand.exec(
+      `insert into intents (${columns}) select ${copied} from intents, (with recursive c(value) as (select 1 union all select value + 1 from c where value < 1500) select value from c) where kind = 'survey'`,
+    );
+    hand.exec("update intents set n = 100000 where kind = 'survey'");
+    hand.close();
+    const notices = { kinds: ['send_notice'], room: 0, record: true } as const;
+    const { claimed } = await store.claim(START, [notices, ...SURVEYS], NONE);
+    expect(claimed.map((c) => c.intent.act.kind)).toEqual(['survey']);
+  });
+
   test('are claimed once, and the attempt is on disk before anything is sent', async () => {
     await evaluate([fails('a')]);
     const { claimed } = await store.claim(START, SURVEYS, NONE);

@@ -3,6 +3,7 @@ import { createHmac, randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { type App, startApp } from '../../src/app.ts';
 import { parseConfig } from '../../src/config.ts';
 import type { Log } from '../../src/http/deps.ts';
@@ -26,7 +27,7 @@ export interface ServiceOptions {
   /** A folder that outlives the service, for restarts. */
   readonly folder?: string;
   readonly log?: Log;
-  /** Whose program runs; default this checkout's. */
+  /** Whose sources run; default the ones of this checkout. For controls: the program with one promise taken out. */
   readonly root?: string;
 }
 
@@ -80,11 +81,16 @@ export async function startService(fake: FakeAirflow, options: ServiceOptions = 
     lineage: { edges: options.edges ?? [] },
     notify: { channels: options.channels ?? [], give_up_after: options.giveUpAfter ?? '24h' },
   });
-  const config = parseConfig(text, { file: 'story.yaml', folder, env: {} });
-  const program: { startApp: typeof startApp } = options.root ? await import(join(options.root, 'src', 'app.ts')) : { startApp };
+  const program = options.root === undefined ? { startApp, parseConfig } : await programOf(options.root);
+  const config = program.parseConfig(text, { file: 'story.yaml', folder, env: {} });
   const app = await program.startApp({ config, version: 'test', log: options.log ?? quiet, polling: options.polling ?? false });
   if (!options.polling) await app.poll();
   return makeService(app, folder, options.folder === undefined);
+}
+
+async function programOf(root: string): Promise<{ startApp: typeof startApp; parseConfig: typeof parseConfig }> {
+  const from = (file: string) => import(pathToFileURL(join(root, 'src', file)).href);
+  return { ...(await from('app.ts')), ...(await from('config.ts')) };
 }
 
 function makeService(app: App, folder: string, temporary: boolean): Service {

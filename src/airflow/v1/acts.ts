@@ -46,7 +46,7 @@ const clearRun = (setting: V1Setting, request: ClearRequest, dryRun: boolean): P
   setting.wire.post(
     '/dags/{dag_id}/dagRuns/{dag_run_id}/clear',
     {
-      lane: 'acts',
+      lane: dryRun ? 'plan' : 'acts',
       ids: { dag_id: request.dagId, dag_run_id: request.runId },
       body: { dry_run: dryRun },
       changesNothing: dryRun,
@@ -68,7 +68,7 @@ const clearTasks = (
   setting.wire.post(
     '/dags/{dag_id}/clearTaskInstances',
     {
-      lane: 'acts',
+      lane: dryRun ? 'plan' : 'acts',
       ids: { dag_id: request.dagId },
       body: {
         dry_run: dryRun,

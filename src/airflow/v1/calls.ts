@@ -18,7 +18,7 @@ export const createV1 = (setting: V1Setting, open: Wire, pages: WebPages | null)
   ...v1Audit(setting),
   ...v1Assets(setting),
   ...v1Acts(setting),
-  health: () => open.call('get', '/health', { lane: 'poll' }, healthFacts),
+  health: () => open.call('get', '/health', { lane: 'reads' }, healthFacts),
   getLineage: v1Lineage(setting, pages),
   capabilities: v1Capabilities(setting, pages),
 });

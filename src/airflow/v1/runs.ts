@@ -3,7 +3,7 @@ import type { TaskFacts } from '../../core/facts.ts';
 import type { Calls } from '../calls.ts';
 import { everything } from '../ids.ts';
 import { nullWhenMissing } from '../missing.ts';
-import { allPages } from '../pages.ts';
+import { allPages, PageSize } from '../pages.ts';
 import { rows } from '../typedWire.ts';
 import type { V1Setting, V1Wire } from './dags.ts';
 import { runFacts, taskFacts } from './translate.ts';
@@ -19,23 +19,26 @@ const oneLargePage = 10_000;
 export const v1Runs = ({ wire }: V1Setting): RunCalls => {
   type RunQuery = NonNullable<Parameters<V1Wire['get']>[1]['query']> & object;
 
-  const runs = (lane: 'poll' | 'reads', dagId: string | typeof everything, query: RunQuery, most?: number) =>
+  const runs = (lane: 'poll' | 'reads', dagId: string | typeof everything, query: RunQuery, most?: number, size?: PageSize) =>
     allPages(
       (limit, offset) =>
-        wire.get('/dags/{dag_id}/dagRuns', { lane, ids: { dag_id: dagId }, query: { ...query, limit, offset } }, (body) => ({
-          rows: rows(body.dag_runs, 'dag_runs').map(runFacts),
-          total: body.total_entries,
-        })),
+        wire.get(
+          '/dags/{dag_id}/dagRuns',
+          { lane, ids: { dag_id: dagId }, query: { ...query, limit, offset }, lessWhenLate: size !== undefined },
+          (body) => ({ rows: rows(body.dag_runs, 'dag_runs').map(runFacts), total: body.total_entries }),
+        ),
       (run) => `${run.dagId}\n${run.runId}`,
       most,
+      size,
     );
+  const sizes = { ended: new PageSize(), updated: new PageSize() };
+  const failed = (query: RunQuery, size: PageSize) =>
+    started(runs('poll', everything, { ...query, state: ['failed'] }, undefined, size));
   const started = async (found: ReturnType<typeof runs>) => (await found).filter((run) => run.startDate !== null);
 
   return {
-    listFailedRuns: (since) =>
-      started(runs('poll', everything, { state: ['failed'], end_date_gte: since, order_by: 'end_date' })),
-    listFailedRunsUpdated: (since) =>
-      started(runs('poll', everything, { state: ['failed'], updated_at_gte: since, order_by: 'updated_at' })),
+    listFailedRuns: (since) => failed({ end_date_gte: since, order_by: 'end_date' }, sizes.ended),
+    listFailedRunsUpdated: (since) => failed({ updated_at_gte: since, order_by: 'updated_at' }, sizes.updated),
     listFailedTasks: async (since) => {
       const found = await wire.get(
         '/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances',

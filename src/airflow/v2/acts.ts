@@ -38,7 +38,7 @@ const clearRun = (setting: V2Setting, request: ClearRequest, dryRun: boolean): P
   setting.wire.post(
     '/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}/clear',
     {
-      lane: 'acts',
+      lane: dryRun ? 'plan' : 'acts',
       ids: { dag_id: request.dagId, dag_run_id: request.runId },
       body: { dry_run: dryRun, only_failed: false, ...newestVersion(setting, request) },
       changesNothing: dryRun,
@@ -57,7 +57,7 @@ const clearTasks = (
   setting.wire.post(
     '/api/v2/dags/{dag_id}/clearTaskInstances',
     {
-      lane: 'acts',
+      lane: dryRun ? 'plan' : 'acts',
       ids: { dag_id: request.dagId },
       body: {
         dry_run: dryRun,

@@ -35,7 +35,7 @@ const dryRun = async ({ wire }: V2Setting, request: BackfillRequest): Promise<re
   try {
     return await wire.post(
       '/api/v2/backfills/dry_run',
-      { lane: 'acts', body: backfillBody(request), changesNothing: true },
+      { lane: 'plan', body: backfillBody(request), changesNothing: true },
       (body) =>
         rows(body.backfills, 'backfills')
           .flatMap((one) => instantOrNull(one.logical_date, 'logical_date') ?? [])

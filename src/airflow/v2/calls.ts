@@ -20,7 +20,7 @@ export const createV2 = (setting: V2Setting, open: Wire): Calls => ({
   ...v2Assets(setting),
   ...v2Backfills(setting),
   ...v2Acts(setting),
-  health: () => open.call('get', '/api/v2/monitor/health', { lane: 'poll' }, healthFacts),
+  health: () => open.call('get', '/api/v2/monitor/health', { lane: 'reads' }, healthFacts),
   getLineage: v2Lineage(setting),
   capabilities: v2Capabilities(setting),
 });

@@ -3,7 +3,7 @@ import type { RunFacts, TaskFacts } from '../../core/facts.ts';
 import type { Calls } from '../calls.ts';
 import { everything, type Ids } from '../ids.ts';
 import { nullWhenMissing } from '../missing.ts';
-import { allPages } from '../pages.ts';
+import { allPages, PageSize } from '../pages.ts';
 import { rows } from '../typedWire.ts';
 import type { V2Setting } from './dags.ts';
 import { runFacts, taskFacts } from './translate.ts';
@@ -24,12 +24,12 @@ const hasEnded = { duration_gte: -86_400 };
 export const v2Runs = ({ wire }: V2Setting): RunCalls => {
   type RunQuery = NonNullable<Parameters<typeof wire.get<'/api/v2/dags/{dag_id}/dagRuns', unknown>>[1]['query']>;
 
-  const runs = (lane: 'poll' | 'reads', dagId: string | typeof everything, query: RunQuery, most?: number) =>
+  const runs = (lane: 'poll' | 'reads', dagId: string | typeof everything, query: RunQuery, most?: number, size?: PageSize) =>
     allPages(
       (limit, offset) =>
         wire.get(
           '/api/v2/dags/{dag_id}/dagRuns',
-          { lane, ids: { dag_id: dagId }, query: { ...query, limit, offset } },
+          { lane, ids: { dag_id: dagId }, query: { ...query, limit, offset }, lessWhenLate: size !== undefined },
           (body) => ({
             rows: rows(body.dag_runs, 'dag_runs').map(runFacts),
             total: body.total_entries,
@@ -37,15 +37,17 @@ export const v2Runs = ({ wire }: V2Setting): RunCalls => {
         ),
       runKey,
       most,
+      size,
     );
-  const failed = async (query: RunQuery) => {
-    const found = await runs('poll', everything, { ...query, ...hasEnded, state: ['failed'] });
+  const sizes = { ended: new PageSize(), updated: new PageSize() };
+  const failed = async (query: RunQuery, size: PageSize) => {
+    const found = await runs('poll', everything, { ...query, ...hasEnded, state: ['failed'] }, undefined, size);
     return found.filter((run) => run.startDate !== null);
   };
 
   return {
-    listFailedRuns: (since) => failed({ end_date_gte: since, order_by: ['end_date'] }),
-    listFailedRunsUpdated: (since) => failed({ updated_at_gte: since, order_by: ['updated_at'] }),
+    listFailedRuns: (since) => failed({ end_date_gte: since, order_by: ['end_date'] }, sizes.ended),
+    listFailedRunsUpdated: (since) => failed({ updated_at_gte: since, order_by: ['updated_at'] }, sizes.updated),
     listRuns: (dagId, filter) =>
       runs(
         'reads',
@@ -73,16 +75,19 @@ export const v2Tasks = ({ wire }: V2Setting): TaskCalls => {
   type TaskPath = '/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances';
   type TaskQuery = NonNullable<Parameters<typeof wire.get<TaskPath, unknown>>[1]['query']>;
 
-  const tasks = (lane: 'poll' | 'reads', ids: Ids, query: TaskQuery) =>
+  const tasks = (lane: 'poll' | 'reads', ids: Ids, query: TaskQuery, size?: PageSize) =>
     allPages(
       (limit, offset) =>
         wire.get(
           '/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances',
-          { lane, ids, query: { ...query, limit, offset } },
+          { lane, ids, query: { ...query, limit, offset }, lessWhenLate: size !== undefined },
           (body) => ({ rows: rows(body.task_instances, 'task_instances').map(taskFacts), total: body.total_entries }),
         ),
       taskKey,
+      undefined,
+      size,
     );
+  const size = new PageSize();
 
   return {
     // The GET, never the POST batch: that one writes an audit row at each call (3.0-3.3).
@@ -91,6 +96,7 @@ export const v2Tasks = ({ wire }: V2Setting): TaskCalls => {
         'poll',
         { dag_id: everything, dag_run_id: everything },
         { state: ['failed'], end_date_gte: since, order_by: ['end_date'] },
+        size,
       );
       return found.filter((task) => task.endDate !== null);
     },

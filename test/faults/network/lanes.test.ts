@@ -4,6 +4,8 @@
  */
 import { describe, expect, test } from 'vitest';
 import { type FakeAirflow, startFakeAirflow } from '../../support/fakeAirflow/index.ts';
+import { failsAsItMust, figure } from '../../support/faults/crash/figure.ts';
+import { makeVariant } from '../../support/faults/crash/variant.ts';
 import {
   type FaultProxy,
   type PlacedToxic,
@@ -29,6 +31,11 @@ const READERS = 12;
 /** More than the worker has places for, and than the client has. */
 const PLANS = 10;
 
+/** What a poll looks at when it has heard all failures, and what a plan reads before its dry run: runs and tasks of the DAGs that wait for their repair. */
+const LOOK = /^GET \S+\/dags\/p_\d+\b/;
+/** Of the DAG that is released, and of nothing else. */
+const MISSERS = 3;
+
 interface Site {
   readonly fake: FakeAirflow;
   readonly service: Service;
@@ -39,11 +46,13 @@ interface Site {
 }
 
 /** A with its readers, and DAGs p_n that have failed already, each an incident of its own whose plan can be asked for. */
-async function site(generation: Generation): Promise<Site> {
+async function site(generation: Generation, root?: string): Promise<Site> {
   const fake = await startFakeAirflow({ generation, autoRun: true });
   fake.dag('a', { tasks: { make: { outlets: ['s3://a'] } } });
   for (let n = 0; n < READERS; n++) fake.dag(`b_${n}`, { tasks: { read: {} }, schedule: { assets: 's3://a' } });
   for (let n = 0; n < PLANS; n++) fake.dag(`p_${n}`, { tasks: { make: {} } });
+  fake.dag('u', { tasks: { make: { outlets: ['s3://u'] } } });
+  for (let n = 0; n < MISSERS; n++) fake.dag(`v_${n}`, { tasks: { read: {} }, schedule: { assets: 's3://u' } });
   const [air, sink] = await Promise.all([startFaultProxy(fake.url), startSink()]);
   const chat = await startFaultProxy(sink.url);
   const service = await startService(fake, {
@@ -51,6 +60,7 @@ async function site(generation: Generation): Promise<Site> {
     // Nothing is let go by a time-out: what hangs hangs until the test says so.
     airflow: { url: air.url, timeout: '10m', survey_interval: '5s' },
     channels: [{ id: 'chat', kind: 'webhook', url: `${chat.url}/hook` }],
+    ...(root === undefined ? {} : { root }),
   });
   const close = async () => {
     for (const proxy of [air, chat]) {
@@ -147,6 +157,64 @@ test.each([3, 2] as const)(
   },
 );
 
+/** U has failed, and its readers are held; it runs well again, and they have missed what it wrote. */
+async function missed({ fake, service }: Site): Promise<string> {
+  fake.failRun('u', 'make', { runId: 'r1' });
+  const incident = await service.reaches('contained', 'u');
+  await fake.until(() => Array.from({ length: MISSERS }, (_, n) => fake.isPaused(`v_${n}`)).every(Boolean), 20_000);
+  fake.startRun('u', { runId: 'r2' });
+  await fake.until(() => fake.runs('u').some((run) => run.state === 'success'), 20_000);
+  return incident.id;
+}
+
+/** Everything that must go on beside a poll and plans that hang, counted in Airflow's own book. */
+async function goesOn(here: Site, incidentId: string, patienceMs: number) {
+  const { fake, service } = here;
+  const order = await service.call('ann', 'POST', `/v1/incidents/${incidentId}/release`, { reason: 'whole again' });
+  if (order.status >= 300) throw new Error(JSON.stringify(order));
+  const held = await holdAll(here, patienceMs);
+  const free = () => Array.from({ length: MISSERS }, (_, n) => `v_${n}`).filter((id) => !fake.isPaused(id)).length;
+  const given = () =>
+    fake.effects.filter((e) => e.by === 'firedamper' && (e.kind === 'asset_event' || e.kind === 'trigger')).length;
+  await fake.until(() => free() === MISSERS && given() > 0, patienceMs).catch(() => undefined);
+  return { held, free: free(), given: given() };
+}
+
+/** Plans hang in their reads and in their dry runs, and the poll in what it looks at. */
+async function hangLooks(here: Site): Promise<{ readonly looks: PlacedToxic; readonly plan: PlacedToxic; cycle: Promise<void> }> {
+  const { air, service } = here;
+  const plan = air.add(hang(TRAFFIC.plan));
+  await plansAsked(here);
+  await expect.poll(() => plan.hits, { timeout: 10_000 }).toBeGreaterThan(1);
+  const looks = air.add(hang(LOOK));
+  const cycle = service.app.poll();
+  await expect.poll(() => looks.hits, { timeout: 10_000 }).toBeGreaterThan(0);
+  return { looks, plan, cycle };
+}
+
+async function letGo(here: Site, cycle: Promise<void>): Promise<void> {
+  for (const proxy of [here.air, here.chat]) {
+    proxy.heal();
+    proxy.dropAll();
+  }
+  await cycle;
+  await here.close();
+}
+
+test.each([3, 2] as const)(
+  'Airflow %i: what a poll looks at and what plans ask hangs: holds, releases and deliveries go on',
+  async (generation) => {
+    const here = await site(generation);
+    const incidentId = await missed(here);
+    const { looks, plan, cycle } = await hangLooks(here);
+    const seen = await goesOn(here, incidentId, 20_000);
+    figure('R12', { airflow: generation, hanging_looks: looks.hits, hanging_dry_runs: plan.hits, ...seen });
+    expect(seen).toMatchObject({ held: READERS, free: MISSERS });
+    expect(seen.given, 'what the released DAGs had missed').toBeGreaterThan(0);
+    await letGo(here, cycle);
+  },
+);
+
 const TOXICS: readonly ToxicKind[] = [
   { kind: 'latency', ms: 60_000, jitter: 1_000 },
   { kind: 'bandwidth', bytesPerSecond: 1 },
@@ -188,6 +256,24 @@ test('figure', () => {
   const cases = LANES.length * TOXICS.length;
   console.log(`figure: R12 toxics=${TOXICS.length} lanes=${LANES.length} paused=${held}/${cases * READERS}`);
   expect(held).toBe(cases * READERS);
+});
+
+test('control: one lane for everything, and nothing is held, released or delivered', async () => {
+  const variant = makeVariant('one-lane', [
+    { file: 'airflow/lanes.ts', from: "lane === 'reads' ? (errand.getStore() ?? lane) : lane", to: "lane && 'pause'" },
+  ]);
+  const here = await site(3, variant.root);
+  const incidentId = await missed(here);
+  const { cycle } = await hangLooks(here);
+  const seen = await goesOn(here, incidentId, 3_000);
+  expect(seen.held).toBeLessThan(READERS);
+  failsAsItMust(
+    'R12',
+    'one lane for everything',
+    `${seen.held}/${READERS} held, ${seen.free}/${MISSERS} released while plans hang`,
+  );
+  await letGo(here, cycle);
+  variant.remove();
 });
 
 test('control: where a lane is really blocked, by what containment itself must read', async () => {

@@ -4,7 +4,7 @@
  */
 import type { AirflowClient } from '../../../../src/airflow/client.ts';
 import { type Http, type HttpAnswer, type HttpCall, HttpFailure } from '../../../../src/airflow/http.ts';
-import { createLane, RetryBudget } from '../../../../src/airflow/lanes.ts';
+import { createLanes } from '../../../../src/airflow/laneTable.ts';
 import { typed } from '../../../../src/airflow/typedWire.ts';
 import { createV1 } from '../../../../src/airflow/v1/calls.ts';
 import { webPages } from '../../../../src/airflow/v1/webPages.ts';
@@ -143,10 +143,9 @@ export class SimAirflow {
 
   client(id: string): AirflowClient {
     const http: Http = { send: (call) => this.#send(call), close: () => undefined };
-    const budget = new RetryBudget();
-    const random = () => this.#chance.next();
-    const lane = (concurrency: number, tries: number) => createLane({ concurrency, tries, baseMs: 200, random, budget });
-    const lanes = { pause: lane(8, 3), reads: lane(4, 3), poll: lane(2, 2), survey: lane(2, 2), acts: lane(2, 1) };
+    const lanes = createLanes({
+      ...{ pauseConcurrency: 8, timeoutMs: 20_000, random: () => this.#chance.next(), now: this.#time.serviceNow },
+    });
     const parts = { http, lanes, now: this.#time.serviceNow, hide: (text: string) => text, onError: () => undefined };
     const auth = { account: OUR_ACCOUNT, headers: async () => ({ Authorization: 'ours' }), renew: async () => false };
     const prefix = this.generation === 3 ? '' : '/api/v1';
