@@ -1,7 +1,9 @@
 /**
  * The simulator: `node tools/simulate.ts --seeds 500 [--from N] [--store sqlite]`, or one story with every line: `--seed N --trace`.
- * One seed drives clock, chance, Airflow, people, network and crashes; the laws of the design are checked after every step.
+ * One seed drives clock, chance, Airflow, people, network and crashes; the laws of the design are checked after every step. The hash is that of every line of
+ * every story: the same seeds in another process, or tomorrow, print the same one.
  */
+import { createHash } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { memoryShelf, sqliteShelf } from '../test/support/faults/sim/shelves.ts';
 import { castOf, Simulation, type StoryResult } from '../test/support/faults/sim/simulation.ts';
@@ -29,10 +31,12 @@ const story = (seed: number): Promise<StoryResult> =>
 const first = Number(values.seed ?? values.from);
 const count = values.seed === undefined ? Number(values.seeds) : 1;
 const sums = new Map<string, number>();
+const hash = createHash('sha256');
 let broken = 0;
 const began = process.hrtime.bigint();
 for (let seed = first; seed < first + count; seed++) {
   const result = await story(seed);
+  hash.update(`${seed} ${result.hash}\n`);
   for (const [k, v] of Object.entries({ ...result.figures, steps: result.steps })) sums.set(k, (sums.get(k) ?? 0) + v);
   if (result.violations.length === 0) continue;
   broken++;
@@ -41,5 +45,7 @@ for (let seed = first; seed < first + count; seed++) {
 }
 const seconds = Number(process.hrtime.bigint() - began) / 1e9;
 const figures = [...sums].map(([k, v]) => `${k}=${v}`).join(' ');
-process.stdout.write(`figure: R7 seeds=${count} broken=${broken} ${figures} seconds=${seconds.toFixed(1)}\n`);
+process.stdout.write(
+  `figure: R7 seeds=${count} broken=${broken} ${figures} hash=${hash.digest('hex')} seconds=${seconds.toFixed(1)}\n`,
+);
 process.exitCode = broken === 0 ? 0 : 1;

@@ -60,14 +60,8 @@ export function contain(draft: Draft, incidentId: string, survey: Survey): void 
     if (why) spared.push(spare(dag, why));
     else wanted.push(dag);
   }
-  const { within, over } = applyCaps(draft, incident, wanted);
+  const { within, over } = applyCaps(draft, incident, [...itself(draft, incident, survey, spared), ...wanted]);
   spared.push(...over);
-  if (draft.policy.hold.pauseFailingDag) {
-    const itself: Reached = { airflow: incident.airflow, dagId: incident.dagId, depth: 0, edges: [] };
-    const why = sparedBecause(draft, incident, itself, factsOf(draft, survey, itself));
-    if (why) spared.push(spare(itself, why));
-    else within.unshift(itself);
-  }
   holdThem(draft, incident, within, survey);
   tellSpared(draft, incident, spared);
   settleContainment(draft, incidentId);
@@ -88,6 +82,16 @@ function holdThem(draft: Draft, incident: Incident, wanted: readonly Reached[], 
   tellGaps(draft, incident.id, survey, scope === 'home' ? unasked : silent);
   if (unasked.length > 0 || moved.some((dag) => !home(dag))) askElsewhere(draft, incident, false);
   if (silent.length > 0) askElsewhere(draft, incident, true);
+}
+
+/** The failing DAG, where the policy holds it too: it counts as one of those that an incident may hold (simulator, seed 58: three where two were allowed). */
+function itself(draft: Draft, incident: Incident, survey: Survey, spared: Spared[]): Reached[] {
+  if (!draft.policy.hold.pauseFailingDag) return [];
+  const dag: Reached = { airflow: incident.airflow, dagId: incident.dagId, depth: 0, edges: [] };
+  const why = sparedBecause(draft, incident, dag, factsOf(draft, survey, dag));
+  if (why === null) return [dag];
+  spared.push(spare(dag, why));
+  return [];
 }
 
 /**

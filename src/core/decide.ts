@@ -9,7 +9,7 @@ import { type Context, type Decision, Draft, msBetween, type State } from './dra
 import type { DomainEvent, Outcome, OutcomeFacts, UnpauseFound } from './events.ts';
 import type { DagRef } from './facts.ts';
 import { claimAfterUnpause, paused, pauseRefused, settleContainment } from './holding.ts';
-import type { Intent, IntentAct } from './intent.ts';
+import { type Intent, type IntentAct, REFUSED_AGAIN_MS } from './intent.ts';
 import { isOver } from './lifecycle.ts';
 import { walk } from './lineage.ts';
 import { hear } from './matching.ts';
@@ -135,9 +135,6 @@ function refuse(draft: Draft, { id, act: a }: Intent, error: string): void {
       a satisfies never;
   }
 }
-
-/** A right that is missing now may be granted in a minute. */
-const REFUSED_AGAIN_MS = 60_000;
 
 /** What only reads is asked again for as long as it is needed, and told once: given up, it would leave DAGs running on bad data, or held for ever. */
 function askAgain(

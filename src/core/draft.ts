@@ -7,6 +7,7 @@ import type { Answer, World } from './events.ts';
 import type { DagRef, Instant } from './facts.ts';
 import type { Hold, Ownership } from './hold.ts';
 import type { Incident } from './incident.ts';
+import { holdInOrder, incidentInOrder, repairInOrder } from './inOrder.ts';
 import type { Intent, IntentAct } from './intent.ts';
 import { isHolding, isUnderWay } from './lifecycle.ts';
 import type { Repair } from './plan.ts';
@@ -170,10 +171,10 @@ export class Draft {
     return this.#incidents.get(id);
   }
   putIncident(incident: Incident): Incident {
-    return this.#incidents.put(incident);
+    return this.#incidents.put(incidentInOrder(this.#incidents.get(incident.id), incident));
   }
   patchIncident(id: string, change: Partial<Incident>): Incident {
-    return this.#incidents.put({ ...this.incident(id), ...change });
+    return this.putIncident({ ...this.incident(id), ...change });
   }
 
   holds(): Hold[] {
@@ -186,7 +187,7 @@ export class Draft {
     return this.#holds.all().filter((h) => sameDag(h, dag) && wantsPause(h, this.#incidents.get(h.incidentId)));
   }
   putHold(hold: Hold): Hold {
-    return this.#holds.put(hold);
+    return this.#holds.put(holdInOrder(hold));
   }
 
   ownership(dag: DagRef): Ownership {
@@ -218,7 +219,7 @@ export class Draft {
     return this.#repairs.get(id);
   }
   putRepair(repair: Repair): Repair {
-    return this.#repairs.put(repair);
+    return this.#repairs.put(repairInOrder(repair));
   }
 
   intents(): Intent[] {

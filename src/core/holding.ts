@@ -8,6 +8,7 @@ import type { PauseFound, SwitchFacts, UnpauseFound } from './events.ts';
 import type { DagFacts, DagRef } from './facts.ts';
 import type { Hold } from './hold.ts';
 import type { Incident } from './incident.ts';
+import { REFUSED_AGAIN_MS } from './intent.ts';
 import { HOLD_STATE, OWNERSHIP_STATE, step } from './lifecycle.ts';
 import { describePath, type Reached } from './lineage.ts';
 import { ask, end, leavingOf, movedByOthers, observePause, releaseNow, takenOver } from './ownership.ts';
@@ -34,7 +35,9 @@ const episodeOf = ({ timestamps }: Incident) => timestamps.reopenedAt ?? timesta
 export function isClaimed(holds: readonly Hold[], incident: Incident, dag: DagRef): boolean {
   const episode = episodeOf(incident);
   // A hold that is being let go belongs to the episode before: what failed again must be held again.
-  const claimed = (h: Hold) => (h.releasedAt === null && h.state !== 'release_intended') || h.since >= episode;
+  // One that was never let go belongs to both: a person who unpaused it just then was fought (model, acts that cross each other).
+  const ofThisEpisode = (h: Hold) => h.since >= episode || incident.heldOver?.includes(h.id) === true;
+  const claimed = (h: Hold) => (h.releasedAt === null && h.state !== 'release_intended') || ofThisEpisode(h);
   return holds.some((h) => h.incidentId === incident.id && sameDag(h, dag) && claimed(h));
 }
 
@@ -45,6 +48,8 @@ export function hold(draft: Draft, incident: Incident, dag: Reached, switches: r
   if (seen === null || movedMeanwhile(draft, dag, seen)) return false;
   const path = describePath(dag.edges);
   const shadow = incident.mode === 'shadow';
+  // Our clock may jump back: a hold never looks older than the episode that it belongs to.
+  const since = latest(draft.now, episodeOf(incident));
   const row: Hold = {
     id: draft.nextId('hold'),
     incidentId: incident.id,
@@ -56,9 +61,8 @@ export function hold(draft: Draft, incident: Incident, dag: Reached, switches: r
     path,
     link: dag.edges.at(-1)?.kind ?? 'config',
     depth: dag.depth,
-    // Our clock may jump back: a hold never looks older than the episode that it belongs to.
-    since: latest(draft.now, episodeOf(incident)),
-    reviewBy: addMs(draft.now, draft.policy.hold.reviewAfterMs),
+    since,
+    reviewBy: addMs(since, draft.policy.hold.reviewAfterMs),
     reviewAsked: false,
     releasedAt: null,
   };
@@ -212,9 +216,6 @@ export function claimAfterUnpause(draft: Draft, dag: DagRef, found: UnpauseFound
   }
   for (const h of waiting) settleContainment(draft, h.incidentId);
 }
-
-/** A right that is missing now may be granted in a minute. */
-const REFUSED_AGAIN_MS = 60_000;
 
 /**
  * Airflow refused (no right to do it, say): the hold stays open, people are told once, and it is tried again while anything wants it. Returns the

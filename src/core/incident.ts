@@ -117,6 +117,8 @@ export interface Incident {
   readonly surveyPending: boolean;
   /** True once a release was asked for by a person or by verification; holds are then let go and no new ones made. */
   readonly releasing: boolean;
+  /** Holds that nothing had let go yet when it was opened again: they go on, and what people do with them counts for the new episode. */
+  readonly heldOver?: readonly string[];
 }
 
 /** About DAG files that do not load: no DAG's failure joins it, and it ends by itself. */

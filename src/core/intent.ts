@@ -72,3 +72,18 @@ export const CHANGES_OUTSIDE: Readonly<Record<IntentKind, boolean>> = {
   deliver: true,
   send_notice: true,
 };
+
+/** A right that is missing now may be granted in a minute. */
+export const REFUSED_AGAIN_MS = 60_000;
+
+/** Nothing that is to be done waits longer than this for its next attempt: five minutes where the other side wants so, and some of our own. */
+export const LONGEST_WAIT_MS = 6 * 60_000;
+
+/**
+ * What is due later than we ever wait was dated by a clock that has been set back since: a hold would have waited ten minutes for the clock to catch up
+ * (model, acts that cross each other).
+ */
+export function isDue(dueAt: Instant, now: Instant): boolean {
+  const wait = Date.parse(dueAt) - Date.parse(now);
+  return wait <= 0 || wait > LONGEST_WAIT_MS;
+}

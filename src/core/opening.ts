@@ -9,7 +9,7 @@ import {
   type IncidentType,
   isAboutFiles,
 } from './incident.ts';
-import { isOver } from './lifecycle.ts';
+import { isHolding, isOver } from './lifecycle.ts';
 import { walk } from './lineage.ts';
 import type { Severity } from './policy.ts';
 import { type Reason, reason } from './reason.ts';
@@ -204,6 +204,7 @@ export function reopen(draft: Draft, incident: Incident): Incident {
     // What a released DAG has not been given yet, it is owed whatever happens to its cause.
     deliveries: incident.deliveries.filter((d) => d.state === 'waiting'),
     fixedBy: null,
+    heldOver: draft.holdsOf(incident.id).flatMap((h) => (isHolding(h.state) ? [h.id] : [])),
     timestamps: {
       ...incident.timestamps,
       reopenedAt,

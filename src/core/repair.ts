@@ -4,9 +4,10 @@
  */
 import { conflict, invalid, notFound } from '../errors.ts';
 import { checkApproval, difference, digestOf, isSelf } from './approval.ts';
-import { addMs, type Draft, msBetween } from './draft.ts';
+import { addMs, type Draft, latest, msBetween } from './draft.ts';
 import type { Person, PlanFacts } from './events.ts';
 import type { RunFacts } from './facts.ts';
+import type { IncidentRun } from './incident.ts';
 import { isActiveRepair } from './lifecycle.ts';
 import type { Repair, Step, StepRun } from './plan.ts';
 import { reason } from './reason.ts';
@@ -21,17 +22,18 @@ export function propose(draft: Draft, incidentId: string, person: Person): Repai
     throw conflict(`repair ${before.id} is ${before.state}; cancel it before asking for another`, { repair: before.id });
   }
   if (before) setRepair(draft, before, before.state === 'planning' ? 'cancelled' : 'lapsed', reason('superseded'));
+  const { airflow, timestamps } = draft.incident(incidentId);
   const repair: Repair = {
     id: draft.nextId('rep'),
     incidentId,
-    airflow: draft.incident(incidentId).airflow,
+    airflow,
     state: 'planning',
     stateReason: reason('planning'),
     steps: [],
     digest: null,
     warnings: [],
     requestedBy: person.name,
-    createdAt: draft.now,
+    createdAt: latest(draft.now, timestamps.reopenedAt ?? timestamps.openedAt),
     expiresAt: null,
     approval: null,
     endedAt: null,
@@ -177,7 +179,14 @@ function heal(draft: Draft, repair: Repair): void {
     repair.steps.flatMap((s) => s.progress.filter((p) => p.state === 'success').map((p) => `${s.dagId} ${p.runId}`)),
   );
   const incident = draft.incident(repair.incidentId);
-  const runs = incident.runs.map((r) => (done.has(`${r.dagId} ${r.runId}`) ? { ...r, state: 'healed' as const } : r));
+  // Cleared by somebody and failed once more while other steps went on (simulator, seed 484): of that attempt the repair says nothing.
+  const planned = repair.steps.flatMap((s) => s.runs.map((p) => [`${s.dagId} ${p.runId}`, p.startBefore] as const));
+  const before = new Map<string, string | null>(planned);
+  const anew = (r: IncidentRun, key: string) => r.state === 'failed' && before.has(key) && r.runStart !== before.get(key);
+  const runs = incident.runs.map((r) => {
+    const key = `${r.dagId} ${r.runId}`;
+    return done.has(key) && !anew(r, key) ? { ...r, state: 'healed' as const } : r;
+  });
   draft.putIncident({ ...incident, runs });
 }
 

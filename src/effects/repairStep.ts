@@ -15,7 +15,9 @@ type Act = { readonly airflow: string; readonly repairId: string; readonly step:
 export async function repairStep(deps: EffectDeps, intent: Intent, act: Act, settle: boolean): Promise<Outcome> {
   try {
     const repair = (await deps.snapshot()).repairs.find((r) => r.id === act.repairId);
-    const step = repair?.steps.find((s) => s.n === act.step);
+    const planned = repair?.steps.find((s) => s.n === act.step);
+    // When it was ordered by the clock's own word: what people see is never earlier than the yes, which another clock may have dated.
+    const step = planned && { ...planned, startedAt: intent.createdAt };
     if (!step || repair?.state !== 'running')
       return { result: 'failed', error: 'the repair is not running any more', retry: false };
     const client = deps.client(act.airflow);

@@ -1,6 +1,6 @@
 /** Which of the waiting intents are taken up now. Pure: the same rule for SQLite and for the simulator's memory. */
 import type { Instant } from '../core/facts.ts';
-import type { IntentAct, IntentKind, IntentState } from '../core/intent.ts';
+import { type IntentAct, type IntentKind, type IntentState, isDue } from '../core/intent.ts';
 
 export interface ClaimLane {
   readonly kinds: readonly IntentKind[];
@@ -45,14 +45,14 @@ export function choose<T extends Waiting>(
 ): Choice<T> {
   const first = heads(rows).filter((r) => r.state !== 'sending' && !underWay.has(r.id));
   const taken = lanes.flatMap((lane) => {
-    const due = first.filter((r) => r.dueAt <= now && lane.kinds.includes(r.kind as IntentKind));
+    const due = first.filter((r) => isDue(r.dueAt, now) && lane.kinds.includes(r.kind as IntentKind));
     const chosen = lane.roomOf ? byChannel(due, lane.roomOf) : due;
     return chosen.slice(0, lane.room).map((row) => ({ row, record: lane.record }));
   });
   // An intent that is due but had no room waits for the lane, which wakes the worker when it has some; it must not make a timer spin.
   const nextDue =
     first
-      .filter((r) => r.dueAt > now && hasRoom(r, lanes))
+      .filter((r) => !isDue(r.dueAt, now) && hasRoom(r, lanes))
       .map((r) => r.dueAt)
       .sort()[0] ?? null;
   return { taken, nextDue };

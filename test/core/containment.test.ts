@@ -126,6 +126,12 @@ describe('whom not to hold', () => {
     expect(s.told()).toContain('attention');
   });
 
+  test('the failing DAG, where it is held too, is one of those that the cap allows', () => {
+    const policy = { hold: { maxDags: 2, pauseFailingDag: true } };
+    const s = new Scenario(['a>b', 'b>c'], { policy }).contained('a');
+    expect([s.holds(), s.spared()]).toEqual([{ a: 'held', b: 'held' }, { c: 'over_cap' }]);
+  });
+
   test('further away than the policy reaches', () => {
     const s = new Scenario(['a>b', 'b>c'], { policy: { hold: { maxDepth: 1 } } }).contained('a');
     expect(s.spared()).toEqual({ c: 'over_depth' });

@@ -92,6 +92,24 @@ describe('the release', () => {
     expect(gone.acts()).toEqual([]);
   });
 
+  test('that was overtaken by a new failure: its holds go on, and a person who unpauses one is not fought', () => {
+    const s = healed();
+    s.later(1_000).fails('a', 'r2');
+    s.releasePlanned([missed('b')]);
+    s.surveyed();
+    expect([s.holds(), s.acts()]).toEqual([{ b: 'held' }, []]);
+    s.sees({ paused: [{ dagId: 'b', paused: false, who: 'paula' }] });
+    s.later(1_000).fails('a', 'r3');
+    s.surveyed();
+    expect([s.holds(), s.acts()]).toEqual([{ b: 'ceded' }, []]);
+  });
+
+  test('a look that began before the run was cleared and failed again does not heal it', () => {
+    const s = new Scenario(['a>b']).contained('a', 'r1', { runStart: '2026-11-21T05:59:00.000Z' });
+    s.sees({ runs: [run('a', 'r1', { state: 'success', startDate: '2026-11-21T05:00:00.000Z' })] });
+    expect([s.incident().status, s.holds()]).toEqual(['contained', { b: 'held' }]);
+  });
+
   test('is not over before the last hold is', () => {
     const s = healed(['a>b', 'a>c']).releasePlanned([missed('b', { missedAssets: [EVENT] })]);
     const [first] = s.open('unpause_dag');

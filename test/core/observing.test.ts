@@ -4,6 +4,7 @@ import { ann, clearStep, dag, rita, run, Scenario, START } from './scenario.ts';
 
 const FIRST = '2026-11-21T05:59:00.000Z';
 const RERUN = '2026-11-21T06:10:00.000Z';
+const AGAIN = '2026-11-21T07:00:00.000Z';
 const failing = (change = {}) => {
   const s = new Scenario(['a>b']);
   s.fails('a', 'r1', change);
@@ -84,8 +85,8 @@ describe('a run that had failed', () => {
     at('failed', RERUN);
     expect(s.incident().runs[0]).toMatchObject({ state: 'failed', runStart: RERUN });
     s.surveyed();
-    at('running', START);
-    at('success', START);
+    at('running', AGAIN);
+    at('success', AGAIN);
     expect(s.history('run.')).toEqual([
       'run.rerunning a r1 rerun_outside (airflow)',
       'run.failed a r1 run_failed run=r1 (airflow)',

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Intent, IntentAct, IntentKind } from '../../src/core/intent.ts';
+import { type Intent, type IntentAct, type IntentKind, isDue, LONGEST_WAIT_MS } from '../../src/core/intent.ts';
 import { nextAttempt, notYet } from '../../src/core/retry.ts';
 import { START } from './scenario.ts';
 
@@ -123,5 +123,18 @@ describe('what is not there yet', () => {
       dueAt: '2026-11-21T06:00:02.000Z',
       lastError: 'the run still goes on',
     });
+  });
+});
+
+describe('due', () => {
+  const at = (ms: number) => new Date(Date.parse(START) + ms).toISOString();
+  test.each([
+    ['now', 0, true],
+    ['long ago', -3_600_000, true],
+    ['in a while', 1, false],
+    ['as late as we ever wait', LONGEST_WAIT_MS, false],
+    ['later than that: the clock was set back', LONGEST_WAIT_MS + 1, true],
+  ])('%s', (_, ms, due) => {
+    expect(isDue(at(ms), START)).toBe(due);
   });
 });

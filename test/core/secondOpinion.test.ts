@@ -149,7 +149,7 @@ describe('opened again while a DAG of it was being let go', () => {
   test('and nobody can tell who paused it: what the second episode missed is given', () => {
     const s = reopened(new Scenario(['a>b'], { policy: { release: { missedIntervals: 'backfill' } } }).contained('a'));
     s.answer('unpause_dag', { kind: 'unpause_dag', found: { was: 'uncertain', why: 'log' } });
-    s.sees({ runs: [run('a', 'r2', { state: 'success' })] });
+    s.sees({ runs: [run('a', 'r2', { state: 'success', startDate: s.now })] });
     s.releasePlanned([missed('b', { missedIntervals: [{ start: at(0), end: at(1) }] })]);
     for (const h of s.state.holds.filter((x) => x.state === 'held'))
       s.person(ann, { kind: 'release_hold', holdId: h.id, comment: 'ok' });

@@ -33,6 +33,35 @@ it.each([
   expect(asked).toEqual([since]);
 });
 
+it('a DAG that was deleted while it was held has no runs, and does not keep the others', async () => {
+  const gone = () => Promise.reject(new AirflowError('not_found', 'gone', { outcome: 'none', operation: 'GET /dags/b' }));
+  const of =
+    <T>(known: T) =>
+    (dagId: string) =>
+      dagId === 'b' ? gone() : Promise.resolve(known);
+  const client = {
+    probe: async () => ({ serverTime: at(30) }),
+    listAssets: async () => [],
+    listDags: async () => [dag('c', { paused: true })],
+    getDagDetails: of({ ...dag('c'), catchup: false, dagrunTimeoutSeconds: null, assetCondition: null }),
+    listRuns: of([]),
+  } as unknown as AirflowClient;
+  const holds = ['b', 'c'].map((dagId) => ({
+    id: dagId,
+    incidentId: 'inc-1',
+    airflow: 'prod',
+    dagId,
+    state: 'held',
+    since: at(0),
+  }));
+  const deps = { client: () => client, policy: POLICY, now: () => Date.parse(at(30)) } as unknown as EffectDeps;
+  const missed = await readMissed(deps, { ...EMPTY_STATE, holds } as unknown as State, 'inc-1');
+  expect(missed.map((m) => [m.dagId, m.details === null, m.frozenRuns])).toEqual([
+    ['b', true, []],
+    ['c', false, []],
+  ]);
+});
+
 describe('of another Airflow', () => {
   const kinds = { unreachable: [], forbidden: 'refused' } as const;
   it.each(Object.keys(kinds) as (keyof typeof kinds)[])('that answers %s', async (kind) => {

@@ -232,7 +232,14 @@ describe('intents', () => {
 
   test('are not claimed before they are due', async () => {
     await evaluate([fails('a')]);
-    expect(await store.claim('2026-11-21T05:00:00.000Z', SURVEYS, NONE)).toEqual({ claimed: [], nextDue: START });
+    expect(await store.claim('2026-11-21T05:59:30.000Z', SURVEYS, NONE)).toEqual({ claimed: [], nextDue: START });
+  });
+
+  test('are claimed at once where the clock was set back after they were decided', async () => {
+    await evaluate([fails('a')]);
+    const { claimed, nextDue } = await store.claim('2026-11-21T05:50:00.000Z', SURVEYS, NONE);
+    expect(claimed).toHaveLength(1);
+    expect(nextDue).toBeNull();
   });
 });
 

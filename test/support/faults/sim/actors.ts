@@ -71,6 +71,7 @@ export function watchFailures(sim: Simulation): void {
   scheduler.finishRun = (run, state) => {
     finishRun(run, state);
     if (state === 'failed') failed(sim, run, null);
+    else sim.truth.successes.push({ dagId: run.dagId, runId: run.runId, start: run.start ?? sim.time.now, at: sim.time.now });
   };
 }
 
@@ -164,6 +165,7 @@ export function touch(sim: Simulation, how: 'switch' | 'command' | 'bulk', targe
   const { airflow, time, truth } = sim;
   const person = airflow.person('gerda');
   const hit = [...airflow.world.dags.keys()].filter((d) => (how === 'bulk' ? likes(target, d) : d === target));
+  if (hit.length === 0) return;
   sim.note(`${how} ${paused ? 'pause' : 'unpause'} ${target}`);
   time.as('airflow', () => {
     if (how === 'bulk') person.bulkPause(target, paused);
@@ -295,7 +297,10 @@ export function personDoes(sim: Simulation, who: Somebody, act: PersonAct, done:
       truth.orders.push({ at, incidentId: act.incidentId, holdId: null });
     done();
   };
+  if (act.kind === 'declare') truth.declared.add(act.dagId);
+  if (act.kind === 'release' || act.kind === 'dismiss') truth.wanted.add(act.incidentId);
   service.responder.act(who, act).then(accepted, (error: unknown) => {
+    if (act.kind === 'release' || act.kind === 'dismiss') truth.wanted.delete(act.incidentId);
     if (error instanceof FiredamperError && error.kind !== 'internal') return sim.note(`refused: ${error.message.slice(0, 80)}`);
     truth.break(
       'no decision fails inside',

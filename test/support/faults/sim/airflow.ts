@@ -53,6 +53,8 @@ export interface Weather {
 export interface Processed {
   /** Place in the order of everything that Airflow did. */
   readonly seq: number;
+  /** Place at which the request left the service. */
+  readonly sentSeq: number;
   readonly at: number;
   readonly life: number;
   readonly method: string;
@@ -177,6 +179,7 @@ export class SimAirflow {
     const way = () => (this.#chance.hit(this.weather.slow) ? this.#chance.int(500, 6_000) : this.#chance.int(1, 60));
     const [there, back] = [way(), way()];
     this.requests++;
+    const sentSeq = this.nextSeq();
     this.onCall(`${call.method} ${call.path} ${fate}`);
     return new Promise((resolve, reject) => {
       // What comes back belongs to the service's life; what is on its way to Airflow arrives whatever happens to the service.
@@ -192,7 +195,7 @@ export class SimAirflow {
       if (fate === 'stall_before') return lost(TIMEOUT_MS, 'timeout', true);
       if (fate === 'gateway_before') return comesBack(there, () => resolve(page(503)));
       time.after(there, 'network', () => {
-        const answer = this.#process(call, life);
+        const answer = this.#process(call, life, sentSeq);
         if (fate === 'cut_after') return lost(back, 'unreachable', true);
         if (fate === 'stall_after') return lost(TIMEOUT_MS - there, 'timeout', true);
         if (fate === 'gateway_after') return comesBack(back, () => resolve(page(502)));
@@ -218,7 +221,7 @@ export class SimAirflow {
     ]);
   }
 
-  #process(call: HttpCall, life: number): HttpAnswer {
+  #process(call: HttpCall, life: number, sentSeq: number): HttpAnswer {
     const [path = '/', queryText = ''] = call.path.split('?');
     const query = new URLSearchParams(queryText);
     const json = call.body === undefined ? undefined : (JSON.parse(call.body) as Record<string, unknown>);
@@ -240,7 +243,7 @@ export class SimAirflow {
     const answer = this.#time.as('airflow', () => this.#handle(request, logged));
     const effects = this.world.effects.slice(before);
     this.onProcessed({
-      ...{ seq: this.nextSeq(), at: this.#time.now, life, method: call.method, path, query },
+      ...{ seq: this.nextSeq(), sentSeq, at: this.#time.now, life, method: call.method, path, query },
       ...{ body: json ?? {}, status: answer.status, effects },
     });
     if (call.method !== 'GET') this.onEffect();

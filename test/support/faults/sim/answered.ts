@@ -96,7 +96,7 @@ function pausedSince(truth: Truth, dagId: string, at: number): boolean {
 
 /** A person took it over in this episode, or let it go by name: not claimed again for the same cause. */
 function taken(truth: Truth, h: Hold, i: Incident): boolean {
-  if (h.since < (i.timestamps.reopenedAt ?? i.timestamps.openedAt)) return false;
+  if (h.since < (i.timestamps.reopenedAt ?? i.timestamps.openedAt) && !i.heldOver?.includes(h.id)) return false;
   // The service's word for it is not enough: somebody has moved the switch since it was held, or while that was decided.
   const moved = truth.switchOf(h.dagId).touches.some((t) => t.at >= (truth.seenAt.get(h.id) ?? 0) - MINUTE);
   return (h.state === 'ceded' && moved) || truth.orders.some((o) => o.holdId === h.id);

@@ -8,7 +8,7 @@ import { watchList } from '../../../../src/core/watchlist.ts';
 import { FiredamperError } from '../../../../src/errors.ts';
 import { edge, POLICY, taskFailed } from '../../../core/scenario.ts';
 import { Chance } from './chance.ts';
-import { Disk, memoryStore } from './memoryStore.ts';
+import { Disk, memoryStore, type SimStore } from './memoryStore.ts';
 import { type Sabotage, type SimService, startService } from './service.ts';
 import { VirtualTime } from './time.ts';
 import { type Cut, TinyAirflow } from './tinyAirflow.ts';
@@ -53,13 +53,15 @@ export class RealHolds {
   readonly airflow: TinyAirflow;
   readonly disk = new Disk();
   readonly #sabotage: Sabotage;
+  readonly #open: () => Promise<SimStore>;
   service: SimService | null = null;
   #runs = 0;
   errors: string[] = [];
   onNotice: (text: string) => void = () => undefined;
   crashAtEffect = false;
 
-  constructor(marked: boolean, sabotage: Sabotage = {}) {
+  constructor(marked: boolean, sabotage: Sabotage = {}, open?: () => Promise<SimStore>) {
+    this.#open = open ?? (async () => memoryStore(this.disk));
     this.airflow = new TinyAirflow(this.time, [...SOURCES, ...READERS], EDGES.map(edge), marked);
     this.#sabotage = sabotage;
     this.airflow.onEffect = () => {
@@ -70,8 +72,9 @@ export class RealHolds {
   }
 
   async boot(): Promise<void> {
+    const store = await this.#open();
     this.service = await startService({
-      ...{ time: this.time, chance: new Chance(this.time.life), policy: POLICY, edges: [], store: memoryStore(this.disk) },
+      ...{ time: this.time, chance: new Chance(this.time.life), policy: POLICY, edges: [], store },
       ...{
         clients: [this.airflow.client()],
         announce: async (act) => this.onNotice(`${act.event} ${act.incidentId}`),
@@ -100,6 +103,8 @@ export class RealHolds {
   }
 
   crash(): void {
+    // Only ever one of it: what is down already is on its way up.
+    if (this.service === null) return;
     this.time.kill();
     this.service = null;
     this.time.after(1_000, 'people', () => void this.boot());
@@ -112,15 +117,29 @@ export class RealHolds {
       while ((this.busy() || this.service === null) && (await this.time.step(end)));
       const still = this.time.now + 1_000;
       while (await this.time.step(still));
-      await this.#look();
+      await this.look();
     }
+  }
+
+  /** Time passes, whatever is under way. */
+  async go(ms: number): Promise<void> {
+    const end = this.time.now + ms;
+    while (await this.time.step(end));
+    this.time.now = Math.max(this.time.now, end);
+  }
+
+  /** Until somebody is there to be told. */
+  async up(): Promise<SimService> {
+    while (this.service === null) if (!(await this.time.step())) throw new Error('it never starts again');
+    return this.service;
   }
 
   busy(): boolean {
     return [...this.disk.intents.values()].some((i) => i.state === 'planned' || i.state === 'sending' || i.state === 'unknown');
   }
 
-  async #look(): Promise<void> {
+  /** A poll: what Airflow shows at this moment. */
+  async look(): Promise<void> {
     const { service, airflow } = this;
     if (service === null) return;
     const watched = watchList(await service.store.snapshot(), 'prod');
@@ -165,7 +184,7 @@ export class RealHolds {
   }
 }
 
-type Step = fc.AsyncCommand<HoldsModel, RealHolds>;
+export type Step = fc.AsyncCommand<HoldsModel, RealHolds>;
 
 const check = (m: HoldsModel, r: RealHolds, what: string): void => {
   const wanted = READERS.map((d) => `${d}:${m.paused.has(d) ? 'paused' : 'runs'}`).join(' ');

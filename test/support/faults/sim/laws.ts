@@ -6,6 +6,7 @@ import type { Step } from '../../../../src/core/plan.ts';
 import { allWhole } from '../../../../src/core/verification.ts';
 import type { Effect } from '../../fakeAirflow/types.ts';
 import { OUR_ACCOUNT, type Processed, type SimAirflow } from './airflow.ts';
+import { judgeCaps, judgeSaved } from './lawsOfActing.ts';
 import { behind, type Site } from './site.ts';
 import { closeInterval, coveredByOrder, type GivenApproval, type Truth } from './truth.ts';
 
@@ -21,6 +22,7 @@ export function judgeRequest(c: Courtroom, p: Processed): void {
   for (const e of p.effects) {
     if (e.by !== OUR_ACCOUNT) continue;
     if (c.site.policy.mode === 'shadow') c.truth.break('shadow touches nothing', p.at, `${e.kind} ${e.dagId}`);
+    judgeSaved(c, p, e);
     if (e.kind === 'pause') judgePause(c, p, e);
     else if (e.kind === 'unpause') judgeUnpause(c, p, e);
     else if (e.kind === 'clear') judgeClear(c, p, e);
@@ -64,6 +66,7 @@ function judgePause({ truth, site, airflow }: Courtroom, p: Processed, e: Effect
   }
   Object.assign(s, { paused: true, pausedBy: 'us', ourPauseSeq: p.seq, ourPauseAt: p.at, pausedFor: new Set(open) });
   s.intervals.push({ from: p.at, to: null, end: null });
+  judgeCaps({ truth, site, airflow }, p, e);
 }
 
 /** Law: nothing that a person paused, or touched since our pause, is unpaused by us. One round trip is open in Airflow's API, and only that one. */

@@ -1,5 +1,6 @@
 /** Services that break one law each. A simulator that lets one of them pass is blind. */
 import type { AirflowClient } from '../../../../src/airflow/client.ts';
+import type { SimStore } from './memoryStore.ts';
 import type { Sabotage } from './service.ts';
 import type { Site } from './site.ts';
 
@@ -9,6 +10,8 @@ export interface Control {
   /** Laws of which at least one must be found broken. */
   readonly laws: readonly string[];
   readonly change?: (site: Site) => Site;
+  /** Where the search begins: rare weather. */
+  readonly from?: number;
 }
 
 const withClient = (change: (client: AirflowClient) => Partial<AirflowClient>): Sabotage => ({
@@ -33,6 +36,27 @@ const PERSON = [
   'what a person paused stays paused',
 ];
 const YES = ['no repair without a yes to exactly this plan', 'nothing is run again twice for one yes'];
+
+/** Acts on a decision that is not on disk yet. */
+const sentFirst: Sabotage = (() => {
+  let client: AirflowClient | null = null;
+  return {
+    client: (c: AirflowClient) => {
+      client = c;
+      return c;
+    },
+    store: (s: SimStore) => ({
+      ...s,
+      evaluate: (events, since, done, decide) =>
+        s.evaluate(events, since, done, (state) => {
+          const decision = decide(state);
+          for (const { act, op } of decision.intents)
+            if (act.kind === 'pause_dag') void client?.setPaused(act.dagId, true, op).catch(() => undefined);
+          return decision;
+        }),
+    }),
+  } satisfies Sabotage;
+})();
 
 export const CONTROLS: readonly Control[] = [
   {
@@ -65,6 +89,7 @@ export const CONTROLS: readonly Control[] = [
   },
   {
     name: 'a POST is repeated blindly',
+    from: 110,
     sabotage: withClient((c) => ({
       clear: (request) => blindly(() => c.clear(request)),
       createAssetEvent: (key, extra) => blindly(() => c.createAssetEvent(key, extra)),
@@ -213,6 +238,7 @@ export const CONTROLS: readonly Control[] = [
   },
   {
     name: 'what was missed is not delivered',
+    from: 380,
     sabotage: withClient((c) => ({
       createAssetEvent: async (key) => ({
         id: 0,
@@ -230,6 +256,7 @@ export const CONTROLS: readonly Control[] = [
   },
   {
     name: 'what was read before the unpause counts, and the unpause takes five minutes',
+    from: 140,
     sabotage: {
       ...withClient((c) => ({
         setPaused: async (id, paused, op) => {
@@ -263,5 +290,36 @@ export const CONTROLS: readonly Control[] = [
       ...site,
       policy: { ...site.policy, hold: { ...site.policy.hold, protectedDags: [...site.dags.keys()] } },
     }),
+  },
+  {
+    name: 'sent first, saved afterwards',
+    sabotage: sentFirst,
+    laws: ['saved first, sent second'],
+  },
+  {
+    name: 'whatever failed reads as a success',
+    sabotage: withClient((c) => {
+      const whole = <T extends { readonly state: string }>(r: T): T => (r.state === 'failed' ? { ...r, state: 'success' } : r);
+      return {
+        getRun: async (dagId, runId) => {
+          const run = await c.getRun(dagId, runId);
+          return run && whole(run);
+        },
+        listRuns: async (dagId, query) => (await c.listRuns(dagId, query)).map(whole),
+      };
+    }),
+    laws: ['nothing is released before it is verified'],
+  },
+  {
+    name: 'the cap on holds is not read',
+    sabotage: { policy: (p) => ({ ...p, hold: { ...p.hold, maxDags: 50 } }) },
+    laws: ['no more is held than the cap allows'],
+    change: (site) => ({ ...site, policy: { ...site.policy, hold: { ...site.policy.hold, maxDags: 1 } } }),
+  },
+  {
+    name: 'an outage is taken for bad data',
+    sabotage: { policy: (p) => ({ ...p, platform: { ...p.platform, massFailureDags: 999 } }) },
+    laws: ['too many at once is the platform, not the data'],
+    change: (site) => ({ ...site, policy: { ...site.policy, platform: { massFailureDags: 2, windowMs: 600_000 } } }),
   },
 ];

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { openStore } from '../../../../src/store/store.ts';
-import { Disk, memoryStore } from './memoryStore.ts';
+import { Disk, memoryStore, type SimStore } from './memoryStore.ts';
 import type { Shelf } from './simulation.ts';
 
 export function memoryShelf(): Shelf {
@@ -13,12 +13,14 @@ export function memoryShelf(): Shelf {
   return { open: async () => memoryStore(disk), stored, remove: async () => undefined };
 }
 
-export function sqliteShelf(): Shelf {
+/** A store of another program opens the same file in its own way. */
+export function sqliteShelf(open: (file: string) => Promise<SimStore> = openStore): Shelf & { readonly file: string } {
   const place = statSync('/dev/shm', { throwIfNoEntry: false })?.isDirectory() ? '/dev/shm' : tmpdir();
   const folder = mkdtempSync(join(place, 'firedamper-sim-'));
   const file = join(folder, 'sim.db');
   return {
-    open: () => openStore(file),
+    file,
+    open: () => open(file),
     stored: () => {
       const db = new Database(file, { readonly: true });
       const rows = db.prepare('select webhook_id from inbox').pluck().all() as string[];

@@ -10,12 +10,15 @@ import * as actors from './actors.ts';
 import { SimAirflow } from './airflow.ts';
 import { watchStanding } from './answered.ts';
 import { Chance } from './chance.ts';
+import * as crowd from './crowd.ts';
 import { judgeEnd } from './ending.ts';
 import { type Courtroom, judgeBooks, judgeRequest } from './laws.ts';
+import { judgeOutage, judgeVerified } from './lawsOfActing.ts';
 import type { SimStore } from './memoryStore.ts';
 import { type Sabotage, type SimService, startService } from './service.ts';
 import { makeSite, type Site } from './site.ts';
 import { type Owner, VirtualTime } from './time.ts';
+import { judgeTimes } from './times.ts';
 import { Truth, type Violation } from './truth.ts';
 
 const MINUTE = 60_000;
@@ -44,12 +47,18 @@ export interface SimulationOptions {
   readonly reruns?: number;
   /** How often code or a person says that the data of a run is bad. */
   readonly reports?: number;
+  /** How often two people click in the same instant. */
+  readonly together?: number;
+  /** How often a DAG is deleted from Airflow while we hold it. */
+  readonly deletions?: number;
 }
 
 /** Who else takes part in a story of R7. Not in all: the stories that a test names by seed stay what they were. */
-export const castOf = (seed: number): { readonly reruns: number; readonly reports: number } => ({
+export const castOf = (seed: number): Required<Pick<SimulationOptions, 'reruns' | 'reports' | 'together' | 'deletions'>> => ({
   reruns: seed % 2 === 0 ? 4 : 0,
   reports: seed % 3 === 0 ? 2 : 0,
+  together: seed % 5 === 0 ? 6 : 0,
+  deletions: seed % 7 === 0 ? 3 : 0,
 });
 
 export interface StoryResult {
@@ -156,6 +165,8 @@ export class Simulation {
       claim: async (...args) => {
         const answer = await store.claim(...args);
         for (const { intent } of answer.claimed) {
+          this.truth.claims.set(intent.id, this.airflow.nextSeq());
+          this.truth.concluded.delete(intent.id);
           if (intent.act.kind === 'pause_dag') this.truth.switchOf(intent.act.dagId).attemptSeq = this.airflow.nextSeq();
         }
         return answer;
@@ -179,6 +190,11 @@ export class Simulation {
     this.truth.fold(d, this.time.now);
     for (const t of d.timeline) this.note(`${t.incidentId} ${t.event} ${t.subject} ${t.reason.code}`);
     judgeBooks(this.courtroom, d, this.time.now);
+    for (const i of d.intents)
+      if (i.state === 'done' || i.state === 'failed') this.truth.concluded.set(i.id, this.airflow.nextSeq());
+    judgeVerified(this.courtroom, d, this.time.now);
+    judgeOutage(this.courtroom, d, this.time.now, this.time.skew);
+    judgeTimes(this.truth, d, this.time.now);
   }
 
   #error(text: string): void {
@@ -291,6 +307,8 @@ export class Simulation {
       [this.#options.reruns ?? 0, () => actors.clearWhole(this)],
       [this.#options.reports ?? 0, () => actors.reportBadData(this)],
       [this.#options.reports ?? 0, () => actors.declareOnPage(this)],
+      [this.#options.together ?? 0, () => crowd.clickTogether(this)],
+      [this.#options.deletions ?? 0, () => crowd.deleteHeld(this)],
     ];
     for (const [times, run] of events) for (let i = 0; i < times; i++) this.later(chance.int(from, to), 'people', run);
     this.later(chance.int(0, 10) * MINUTE, 'people', () => {

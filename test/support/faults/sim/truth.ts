@@ -96,6 +96,18 @@ export class Truth {
   /** Ids of callbacks that were answered 202. */
   readonly acknowledged = new Set<string>();
   readonly notices: string[] = [];
+  /** Place at which each attempt was claimed, the last one, and at which its outcome was on disk. */
+  readonly claims = new Map<string, number>();
+  readonly concluded = new Map<string, number>();
+  /** Unpauses that were judged when they were decided. */
+  readonly judged = new Set<string>();
+  /** Runs that succeeded, each attempt. */
+  readonly successes: { readonly dagId: string; readonly runId: string; readonly start: number; readonly at: number }[] = [];
+  /** When each incident was first seen, and by which clock; DAGs about which a person opened one. */
+  readonly opened = new Map<string, { readonly at: number; readonly skew: number }>();
+  readonly declared = new Set<string>();
+  /** Incidents that a person has ordered to let go and has no answer yet. */
+  readonly wanted = new Set<string>();
   readonly eventOps = new Map<string, number>();
   readonly orders: Order[] = [];
   /** When the service was killed or started, and when Airflow went and came. */
@@ -122,10 +134,18 @@ export class Truth {
     events: 0,
     crashes: 0,
     touches: 0,
+    /** Times when two people clicked in one instant, and DAGs deleted while we held them. */
+    together: 0,
+    deleted: 0,
     approvals: 0,
     /** Failures of which the end asked whether they were answered, and readers of theirs. */
     answered: 0,
     readers: 0,
+    /** Requests of which it was asked whether they were on disk first, and holds of which, whether their incident was whole. */
+    saved: 0,
+    verified: 0,
+    /** Pairs of times of which one must not be before the other. */
+    times: 0,
   };
 
   switchOf(dagId: string): SwitchTruth {
