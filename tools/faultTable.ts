@@ -17,21 +17,30 @@ const whole = rest.length === 0;
 /** R14 is the package's (`npm run test:callbacks`), R5-live the live stories' (`npm run test:live`). */
 const PROMISES: Readonly<Record<string, { readonly files: RegExp; readonly promise: string }>> = {
   R1: { files: /crash\/intake/, promise: 'killed at any write or fsync: no acknowledged callback is lost or doubled' },
-  R2: { files: /crash\/powerCut/, promise: 'the power goes: nothing acknowledged is lost' },
-  R3: { files: /faults\/disk/, promise: 'full, failing or lost disk: no 202 without a row; on again, or a clear end' },
+  R2: { files: /crash\/powerCut/, promise: 'the power goes: nothing acknowledged is lost, and a file is taken for what it is' },
+  R3: {
+    files: /faults\/disk/,
+    promise: 'full, failing, read-only or lost disk, a foreign lock: no 202 without a row; on again, or a clear end',
+  },
   R4: { files: /crash\/acts/, promise: 'killed at any step of an act: nothing twice, nothing of a person undone, all settled' },
-  R5: { files: /network\/(effects|notices)/, promise: 'a lost or broken answer: each effect once, settled by reading' },
-  R6: { files: /model\/holds/, promise: 'holds, people and crashes in any order: the switches are where a small model says' },
+  R5: {
+    files: /network\/(effects|notices)/,
+    promise: 'a lost or broken answer: each effect once, settled by reading; what people are told arrives, in order',
+  },
+  R6: {
+    files: /model\/(holds|hasty)/,
+    promise: 'holds, people and crashes in any order: the switches are where a small model says',
+  },
   R7: {
-    files: /model\/(simulator|controls|found|replay)/,
+    files: /model\/(simulator|controls|found|outage)/,
     promise: 'whole sites in bad weather break no law; a seed replays identically',
   },
   R8: { files: /model\/order/, promise: 'repeated and shuffled callbacks: one row each, one incident, one page' },
   R9: { files: /model\/paging/, promise: 'runs that change while they are paged: none missed' },
   R10: { files: /model\/clocks/, promise: 'clocks that are wrong or jump: nothing missed, no negative duration' },
-  R11: { files: /network\/down/, promise: 'one log-in for any number of calls; a wrong password is one alarm' },
+  R11: { files: /network\/(client|down)/, promise: 'one log-in for any number of calls; a wrong password is one alarm' },
   R12: { files: /network\/lanes/, promise: 'no lane keeps another waiting' },
-  R13: { files: /network\/down/, promise: 'Airflow away for hours: few requests, caught up within two cycles' },
+  R13: { files: /network\/(client|down)/, promise: 'Airflow away for hours: few requests, caught up within two cycles' },
   R15: { files: /faults\/backup/, promise: 'backup, restore, standby: whole, and nothing is done before an admin confirms' },
   R16: { files: /faults\/migrations/, promise: 'a migration killed at any write leaves the old file or a new one' },
   R17: { files: /test\/soak/, promise: 'memory, log and open files do not grow with the runs' },

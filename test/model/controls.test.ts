@@ -1,5 +1,6 @@
 /** R7, the negative controls: each service breaks one law on purpose, and the simulator must see it. */
 import { expect, it } from 'vitest';
+import { failsAsItMust } from '../support/faults/crash/figure.ts';
 import { CONTROLS } from '../support/faults/sim/sabotages.ts';
 import { memoryShelf } from '../support/faults/sim/shelves.ts';
 import { castOf, Simulation } from '../support/faults/sim/simulation.ts';
@@ -14,6 +15,6 @@ it.each(CONTROLS)('fails as it must: $name', async ({ name, sabotage, laws, chan
     const found = violations.find((v) => laws.includes(v.law));
     if (found) caught = `seed ${seed}: ${found.law}`;
   }
-  process.stdout.write(`fails as it must: ${name}: ${caught ?? 'NOT SEEN'}\n`);
+  if (caught !== null) failsAsItMust('R7', name, caught);
   expect(caught).not.toBeNull();
 });

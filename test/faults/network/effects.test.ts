@@ -3,7 +3,7 @@
  * reading, and in the end Airflow has gone through each effect exactly once.
  */
 import { describe, expect, test } from 'vitest';
-import { figure } from '../../support/faults/crash/figure.ts';
+import { failsAsItMust, figure } from '../../support/faults/crash/figure.ts';
 import { type Folder, lightFolder } from '../../support/faults/network/folder.ts';
 import {
   type FaultProxy,
@@ -177,7 +177,7 @@ test.each(['clear', 'event'] as const)('control: a client that sends a lost %s a
     expect(retrier.repeated).toBeGreaterThan(0);
     const wrong = scene.judge();
     expect(wrong).not.toEqual([]);
-    console.log(`control: R5 blind retry of ${kind} fails as it must: ${wrong.join('; ')}`);
+    failsAsItMust('R5', `a lost ${kind} is sent again blindly`, wrong.join('; '));
   } finally {
     await service.stop();
     await retrier.close();

@@ -282,6 +282,6 @@ test('control: where a lane is really blocked, by what containment itself must r
   const paused = await holdAll(here, 3_000);
   expect(placed.hits).toBeGreaterThan(0);
   expect(paused).toBeLessThan(READERS);
-  console.log(`control: R12 a blocked read fails as it must: ${paused}/${READERS} paused while it hangs`);
+  failsAsItMust('R12', 'what containment itself must read hangs', `${paused}/${READERS} paused while it hangs`);
   await here.close();
 });

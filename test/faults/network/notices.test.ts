@@ -132,7 +132,8 @@ describe('a chat that is away for two hours', () => {
     const lag = await pass(site.chat, 10 * MINUTE, () => site.chat.told.length >= wanted.length, SECOND);
     const wrong = toldWrong(site.chat.told, wanted);
     const late = site.chat.told.filter((t) => t.text.includes('late; the incident is')).length;
-    figure('notices', {
+    figure('R5', {
+      effect: 'notice',
       what: 'two_hours_away',
       waiting: wanted.length,
       requests_while_away: requests,
@@ -156,7 +157,7 @@ describe('a chat that is away for two hours', () => {
     const awayMs = 3 * MINUTE;
     const { requests } = await variant('own-clocks', OWN_CLOCKS, (of) => longAway(30, awayMs, of));
     expect(requests).toBeGreaterThan(mostRequests(awayMs));
-    failsAsItMust('notices', 'every waiting notice on its own clock', `${requests} requests in ${awayMs / SECOND} s`);
+    failsAsItMust('R5', 'every waiting notice on its own clock', `${requests} requests in ${awayMs / SECOND} s`);
   });
 });
 
@@ -195,7 +196,7 @@ async function shortlyAway(awayMs: number, of: Program = {}) {
 describe('a chat that is away for a while', () => {
   test.each([3, 60])('%d minutes: nothing is lost', async (minutes) => {
     const { wrong, told } = await shortlyAway(minutes * MINUTE);
-    figure('notices', { what: 'away', minutes, told, lost_twice_or_overtaken: wrong.length });
+    figure('R5', { effect: 'notice', what: 'away', minutes, told, lost_twice_or_overtaken: wrong.length });
     expect(wrong).toEqual([]);
     expect(told).toBe(2);
   });
@@ -204,7 +205,7 @@ describe('a chat that is away for a while', () => {
     const { wrong, told } = await variant('eight-tries', EIGHT_TRIES, (of) => shortlyAway(HOUR, of));
     expect(told).toBe(0);
     expect(wrong).not.toEqual([]);
-    failsAsItMust('notices', 'given up after eight tries', wrong.join('; '));
+    failsAsItMust('R5', 'given up after eight tries', wrong.join('; '));
   });
 
   test('for longer than the configuration says: given up, and the history says so', async () => {
@@ -219,7 +220,7 @@ describe('a chat that is away for a while', () => {
     const { timeline } = await site.service.get(`/v1/incidents/${id}/timeline`);
     const failures = timeline.filter((e: { event: string }) => e.event === 'notice.failed');
     const metrics = await metricsOf(site);
-    figure('notices', { what: 'away_for_too_long', requests: site.chat.requests.length, given_up: failures.length });
+    figure('R5', { effect: 'notice', what: 'away_for_too_long', requests: site.chat.requests.length, given_up: failures.length });
     expect(failures).toHaveLength(wanted.length);
     expect(JSON.stringify(failures[0])).toContain('given up after 30 min: channel chat: answered 503');
     expect(metrics).toContain(`firedamper_notices_failed{channel="chat"} ${wanted.length}`);
@@ -239,7 +240,7 @@ describe('a chat that asks to be left alone', () => {
     // Two may have been on their way together, before either knew.
     const next = () => chat.requests.map((r) => r.at - first).find((ms) => ms > 10 * SECOND);
     await pass(chat, HOUR, () => next() !== undefined, SECOND);
-    figure('notices', { what: 'retry_after', status, wish_s: wish, asked_again_after_s: (next() ?? 0) / SECOND });
+    figure('R5', { effect: 'notice', what: 'retry_after', status, wish_s: wish, asked_again_after_s: (next() ?? 0) / SECOND });
     expect(next()).toBeGreaterThanOrEqual(kept * SECOND);
     expect(next()).toBeLessThan((kept + 20) * SECOND);
     chat.reply = back;
@@ -254,7 +255,8 @@ describe('nobody else waits', () => {
     site.chat.reply = () => null;
     const wanted = await tellMailOf(site, all(30));
     await pass(site.chat, 10 * MINUTE, undefined, SECOND);
-    figure('notices', {
+    figure('R5', {
+      effect: 'notice',
       what: 'hanging',
       waiting: wanted.length,
       most_connections: site.chat.most,
@@ -293,14 +295,14 @@ async function flaky(of: Program = {}) {
 describe('a chat that loses every third message', () => {
   test('everything arrives, and nothing is overtaken', async () => {
     const { wrong, told } = await flaky();
-    figure('notices', { what: 'every_third_lost', told, lost_twice_or_overtaken: wrong.length });
+    figure('R5', { effect: 'notice', what: 'every_third_lost', told, lost_twice_or_overtaken: wrong.length });
     expect(wrong).toEqual([]);
   });
 
   test('control: without a queue what was said later arrives first', async () => {
     const { wrong } = await variant('no-queue', NO_QUEUE, flaky);
     expect(wrong.filter((w) => w.includes('came before'))).not.toEqual([]);
-    failsAsItMust('notices', 'no queue per incident', `${wrong.length} overtaken, such as ${wrong[0]}`);
+    failsAsItMust('R5', 'no queue per incident', `${wrong.length} overtaken, such as ${wrong[0]}`);
   });
 });
 
