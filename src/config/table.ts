@@ -117,7 +117,11 @@ export const TABLE = {
     '60s',
     'How often lineage and the list of DAGs are read, and failures by their time of change.',
   ),
-  'airflows[].timeout': key(duration('1s', '10m'), '20s', 'Longest time for one request to Airflow, connecting included.'),
+  'airflows[].timeout': key(
+    duration('1s', '10m'),
+    '20s',
+    'Longest time for one read of Airflow. A pause gets at most 15 s of it, lists of the poll and of the lineage up to 45 s, a connection 2 s.',
+  ),
   'airflows[].pause_concurrency': key(
     number(1, 32),
     '4',
