@@ -21,7 +21,7 @@ import { type Reason, reason } from './reason.ts';
 import { delivered, deliveryRefused, lookedAgain, release, settleMonitoring, settleOwed, settleRelease } from './release.ts';
 import { planFailed, planned, planWaits, repairTick, stepRefused, stepSent } from './repair.ts';
 import { takeBack } from './restore.ts';
-import { nextAttempt, notYet } from './retry.ts';
+import { NOT_YET_MS, nextAttempt, notYet } from './retry.ts';
 
 /** Decides a list of events one after the other, as one evaluation with one `now`. */
 export function decide(state: State, events: readonly DomainEvent[], context: Context): Decision {
@@ -65,13 +65,28 @@ function conclude(draft: Draft, intentId: string, outcome: Outcome): void {
   if (outcome.result === 'not_yet') {
     draft.putIntent(notYet(intent, outcome.why, draft.now));
     if (intent.act.kind === 'plan_repair') planWaits(draft, intent.act.repairId, outcome.why);
-    return;
+    return tellStuck(draft, intent, outcome.why);
   }
   if (intent.act.kind === 'send_notice') return noticeNotSent(draft, intent, intent.act, outcome);
   const next = nextAttempt(intent, outcome, draft.now, draft.context.chance);
   draft.putIntent(next);
   if (next.state === 'failed') refuse(draft, intent, outcome.error);
   else if (next.attempts === FIRST_TOLD) tellTrouble(draft, intent.act, outcome.error);
+}
+
+/** What a released DAG is to be given may wait for something in Airflow that never ends (a backfill of somebody's): said once, or its incident would stay without a word. */
+function tellStuck(draft: Draft, { act: a, createdAt, dueAt }: Intent, what: string): void {
+  if (a.kind !== 'deliver' && a.kind !== 'plan_delivery') return;
+  const { stuckAfterMs } = draft.policy.repair;
+  const lastAsked = msBetween(createdAt, dueAt) - NOT_YET_MS;
+  if (msBetween(createdAt, draft.now) < stuckAfterMs || lastAsked >= stuckAfterMs) return;
+  draft.tell(
+    a.incidentId,
+    'delivery.stuck',
+    null,
+    reason('repair_stuck', { minutes: String(Math.round(stuckAfterMs / 60_000)), what }),
+  );
+  draft.notice(a.incidentId, 'attention', a.airflow);
 }
 
 /** A single failed attempt is normal on a network; the third in a row is told, once. */

@@ -21,7 +21,7 @@ const MAX_ATTEMPTS: Readonly<Record<IntentKind, number>> = {
   send_notice: Number.POSITIVE_INFINITY,
 };
 
-const NOT_YET_MS = 2_000;
+export const NOT_YET_MS = 2_000;
 
 const NOTICE_BASE_MS = 1_000;
 const NOTICE_CAP_MS = 60_000;

@@ -148,6 +148,20 @@ describe('Airflow refuses for good', () => {
   });
 });
 
+test.each(['deliver', 'plan_delivery'] as const)('%s: what waits in Airflow without an end is told, once', (kind) => {
+  const s = GIVEN[kind]();
+  const stuck = () => s.history('delivery.stuck');
+  const waits = () => s.ends(kind, { result: 'not_yet', why: 'another backfill of this DAG is not finished yet' });
+  waits().later(5 * 3_600_000);
+  waits().later(2_000);
+  expect(stuck()).toEqual([]);
+  s.later(3_600_000);
+  for (let n = 0; n < 5; n++) waits().later(2_000);
+  expect(stuck()).toHaveLength(1);
+  expect(stuck()[0]).toContain('another backfill of this DAG is not finished yet');
+  expect(s.open(kind), 'and it goes on waiting').toHaveLength(1);
+});
+
 describe('trouble on the way is told at the third attempt, once', () => {
   const attempts = (s: Scenario, kind: IntentKind, n: number) => {
     // The worker counts what it sends before it sends it.
