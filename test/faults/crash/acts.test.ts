@@ -94,7 +94,7 @@ const CONTROLS: readonly { name: string; at: string; changes: readonly Change[];
   {
     name: 'no audit check before resume',
     at: '3.x resume: claimed on disk | PATCH in Airflow, and a person pauses it once more meanwhile',
-    changes: [{ file: 'effects/unpauseDag.ts', from: "if (who !== null) return { was: 'touched', who };", to: '' }],
+    changes: [{ file: 'effects/unpauseDag.ts', from: 'if (who !== null) {', to: "if (who === '') {" }],
     seen: 'foreignResumes',
   },
   {
