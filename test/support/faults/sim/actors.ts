@@ -52,11 +52,15 @@ export function deploy(sim: Simulation): void {
   const names = [...airflow.world.dags.keys()];
   if (names.length > 12) return;
   const specs = new Map([...airflow.world.dags].map(([id, d]) => [id, d.spec]));
-  const spec = makeDag(chance, specs, names.length, time.now);
-  sim.note(`deploy d${names.length}`);
-  time.as('airflow', () => airflow.world.addDag(`d${names.length}`, spec));
-  sim.truth.switchOf(`d${names.length}`).paused = spec.paused === true;
-  if (spec.paused) sim.truth.switchOf(`d${names.length}`).pausedBy = 'others';
+  // A name that was deleted may come back; one that is there must not be taken (seed 280: its switch moved by itself).
+  let n = names.length;
+  while (specs.has(`d${n}`)) n++;
+  const id = `d${n}`;
+  const spec = makeDag(chance, specs, n, time.now);
+  sim.note(`deploy ${id}`);
+  time.as('airflow', () => airflow.world.addDag(id, spec));
+  sim.truth.switchOf(id).paused = spec.paused === true;
+  if (spec.paused) sim.truth.switchOf(id).pausedBy = 'others';
 }
 
 /** Callbacks as the Airflow side sends them: lost, late, twice, in any order. */

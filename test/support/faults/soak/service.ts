@@ -42,8 +42,10 @@ const log = {
   debug: quiet,
   info: quiet,
   warn: quiet,
-  error: (fields: object, message: string) =>
-    appendFileSync(join(start.folder, ERRORS), `${message} ${JSON.stringify(fields)}\n`),
+  error: (fields: object, message: string) => {
+    // The day runs faster than the Date header of its Airflow, which is a real one: that this is said means nothing here.
+    if (!message.includes('clock and ours')) appendFileSync(join(start.folder, ERRORS), `${message} ${JSON.stringify(fields)}\n`);
+  },
 };
 const app = await startApp({ config, version: 'soak', log, now });
 const MB = 1024 * 1024;
