@@ -28,8 +28,10 @@ export function requestSurvey(draft: Draft, incidentId: string): void {
 /** Another Airflow did not answer. */
 const SILENT_AGAIN_MS = 30_000;
 
-function askElsewhere(draft: Draft, { airflow, id: incidentId }: Incident, silent: boolean): void {
-  if (draft.pending((a) => a.kind === 'survey_elsewhere' && a.incidentId === incidentId)) return;
+function askElsewhere(draft: Draft, { airflow, id: incidentId }: Incident, silent: boolean, news = false): void {
+  // Who has never been asked does not wait for the next try with who is silent.
+  const asked = (a: IntentAct) => a.kind === 'survey_elsewhere' && a.incidentId === incidentId && (a.again !== true || !news);
+  if (draft.pending(asked)) return;
   const act = { kind: 'survey_elsewhere', airflow, incidentId } as const;
   if (silent) draft.intend({ ...act, again: true }, SILENT_AGAIN_MS);
   else draft.intend(act);
@@ -46,7 +48,10 @@ export function contain(draft: Draft, incidentId: string, survey: Survey): void 
   const { runs } = draft.incident(incidentId);
   if (proof && runs.every(isWhole) && activeRepair(draft, incidentId)?.state !== 'running')
     return verify(draft, incidentId, proof);
-  const causes = runs.filter((r) => r.role === 'cause' && !isWhole(r));
+  const broken = runs.filter((r) => r.role === 'cause' && !isWhole(r));
+  const causes = broken.filter((r) => survey.of === undefined || survey.of.includes(`${r.dagId} ${r.runId}`));
+  // It came while we looked (an act that only reads is not marked as being made): in the next look. It may have ended well by now.
+  if (causes.length < broken.length) requestSurvey(draft, incidentId);
   // Whole again, but for its fallout: who reads it reads what is right.
   if (causes.length === 0 && runs.some((r) => r.role === 'cause')) return settleContainment(draft, incidentId);
   // A check that fails says that something before it is bad, and not what: then all that the DAG makes is.
@@ -80,7 +85,9 @@ function holdThem(draft: Draft, incident: Incident, wanted: readonly Reached[], 
     (dag) => !asked.includes(dag) && !home(dag) && !isClaimed(draft.holdsOf(incident.id), incident, dag),
   );
   tellGaps(draft, incident.id, survey, scope === 'home' ? unasked : silent);
-  if (unasked.length > 0 || moved.some((dag) => !home(dag))) askElsewhere(draft, incident, false);
+  const named = incident.gaps.find((g) => g.source === 'other_airflow')?.why ?? '';
+  const news = unasked.some((dag) => !named.includes(nameOf(dag)));
+  if (unasked.length > 0 || moved.some((dag) => !home(dag))) askElsewhere(draft, incident, false, news);
   if (silent.length > 0) askElsewhere(draft, incident, true);
 }
 
@@ -206,8 +213,10 @@ function tellGaps(draft: Draft, incidentId: string, { scope, switches }: Survey,
   draft.patchIncident(incidentId, { gaps });
 }
 
+const nameOf = (d: DagRef): string => `${d.dagId} of ${d.airflow}`;
+
 function silence(notHeld: readonly DagRef[]): LineageGap[] {
   if (notHeld.length === 0) return [];
-  const names = notHeld.map((d) => `${d.dagId} of ${d.airflow}`).join(', ');
+  const names = notHeld.map(nameOf).join(', ');
   return [{ source: 'other_airflow', why: `it does not answer, so these are not held yet: ${names}` }];
 }

@@ -139,6 +139,8 @@ function refuse(draft: Draft, { id, act: a }: Intent, error: string): void {
     case 'repair_step':
       return stepRefused(draft, a.repairId, a.step, error);
     case 'plan_release':
+      // Opened again meanwhile: nothing is to be let go.
+      if (draft.findIncident(a.incidentId)?.releasing !== true) return;
       return askAgain(draft, a, 'release.failed', reason('unpause_failed', { error }));
     case 'plan_delivery':
       return lookedAgain(draft, id, a, []);

@@ -77,6 +77,8 @@ export interface Survey {
   readonly run: RunFacts | null;
   /** State of every DAG that may be held, by Airflow. One that did not answer is not there. */
   readonly switches: readonly SwitchFacts[];
+  /** The failed runs that were known when the look began, as `dag run`. Default: all. */
+  readonly of?: readonly string[];
   /** Who was asked: the incident's own Airflow, or all others. Default: everybody. */
   readonly scope?: 'home' | 'elsewhere';
 }
@@ -168,6 +170,8 @@ export interface Observation {
   }[];
   /** Runs of DAGs that were released, newest first. */
   readonly releasedRuns: readonly RunFacts[];
+  /** Released DAGs whose runs could not be read: nothing is known of them. */
+  readonly unreadReleased?: readonly string[];
 }
 
 export interface Person {

@@ -5,10 +5,13 @@
 import { type State, sameDag } from './draft.ts';
 import type { World } from './events.ts';
 import type { DagRef } from './facts.ts';
+import { ofThisEpisode } from './holding.ts';
 import type { Incident, Spared } from './incident.ts';
-import { isOver } from './lifecycle.ts';
+import { isOver, isUnderWay } from './lifecycle.ts';
 import { blocksRepair, describePath, walk } from './lineage.ts';
 import type { ReasonCode } from './reason.ts';
+
+type GateState = Pick<State, 'incidents' | 'holds' | 'intents'>;
 
 export interface Covering {
   readonly incident: Incident;
@@ -26,7 +29,7 @@ export interface GateAnswer {
 /** Spared from a pause, and its input is bad all the same. */
 const STILL_BAD: ReadonlySet<ReasonCode> = new Set(['protected', 'never_tag', 'ask_tag', 'over_cap', 'over_depth']);
 
-export function gate(state: Pick<State, 'incidents' | 'holds'>, world: World, dag: DagRef): GateAnswer {
+export function gate(state: GateState, world: World, dag: DagRef): GateAnswer {
   const covering = state.incidents
     .filter((i) => !isOver(i.status) && !i.releasing && i.type !== 'platform')
     .flatMap((i) => covers(state, world, i, dag) ?? []);
@@ -34,20 +37,27 @@ export function gate(state: Pick<State, 'incidents' | 'holds'>, world: World, da
 }
 
 /** Not known yet whether it is to be held: its Airflow may be asked still, or does not answer. */
-function isLookedUp(incident: Incident, dag: DagRef): boolean {
+function isLookedUp({ intents }: GateState, incident: Incident, dag: DagRef): boolean {
   if (incident.surveyPending) return true;
   const silent = incident.gaps.some((g) => g.source === 'other_airflow');
-  return dag.airflow !== incident.airflow && (silent || incident.status === 'open');
+  const asked = intents.some(
+    ({ act: a, state }) => isUnderWay(state) && a.kind === 'survey_elsewhere' && a.incidentId === incident.id,
+  );
+  return dag.airflow !== incident.airflow && (silent || asked || incident.status === 'open');
 }
 
 /** A hold that a person released or took over is a person's word that this DAG may run. */
-function covers(state: Pick<State, 'holds'>, world: World, incident: Incident, dag: DagRef): Covering | null {
-  const hold = state.holds.filter((h) => h.incidentId === incident.id && sameDag(h, dag)).at(-1);
+function covers(state: GateState, world: World, incident: Incident, dag: DagRef): Covering | null {
+  const hold = state.holds
+    .filter((h) => h.incidentId === incident.id && sameDag(h, dag) && (h.releasedAt === null || ofThisEpisode(incident, h)))
+    .at(-1);
   if (hold) return hold.releasedAt === null && hold.state !== 'ceded' ? { incident, path: hold.path } : null;
   const spared: Spared | undefined = incident.spared.find((d) => sameDag(d, dag));
-  if (spared) return STILL_BAD.has(spared.reason.code) ? { incident, path: spared.path } : null;
+  // Not affected by what had failed before; of what failed a moment ago nobody knows it yet.
+  const old = incident.surveyPending && spared?.reason.code === 'not_affected';
+  if (spared && !old) return STILL_BAD.has(spared.reason.code) ? { incident, path: spared.path } : null;
   // Heard a moment ago: who is affected is being looked up. Until then the whole DAG counts as failed, the safe side is to wait.
-  if (!isLookedUp(incident, dag) || blocksRepair(world.edges(), incident, dag)) return null;
+  if (!isLookedUp(state, incident, dag) || blocksRepair(world.edges(), incident, dag)) return null;
   const reached = walk(world.edges(), incident, null).reached.find((d) => sameDag(d, dag));
   return reached ? { incident, path: describePath(reached.edges) } : null;
 }

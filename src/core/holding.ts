@@ -31,13 +31,14 @@ interface Switch {
 
 const episodeOf = ({ timestamps }: Incident) => timestamps.reopenedAt ?? timestamps.openedAt;
 
+/** One that was never let go belongs to both: a person who unpaused it just then was fought (model, acts that cross each other). */
+export const ofThisEpisode = (incident: Incident, h: Hold): boolean =>
+  h.since >= episodeOf(incident) || incident.heldOver?.includes(h.id) === true;
+
 /** Once per episode: what a person took over or let go is not claimed again for the same cause. */
 export function isClaimed(holds: readonly Hold[], incident: Incident, dag: DagRef): boolean {
-  const episode = episodeOf(incident);
   // A hold that is being let go belongs to the episode before: what failed again must be held again.
-  // One that was never let go belongs to both: a person who unpaused it just then was fought (model, acts that cross each other).
-  const ofThisEpisode = (h: Hold) => h.since >= episode || incident.heldOver?.includes(h.id) === true;
-  const claimed = (h: Hold) => (h.releasedAt === null && h.state !== 'release_intended') || ofThisEpisode(h);
+  const claimed = (h: Hold) => (h.releasedAt === null && h.state !== 'release_intended') || ofThisEpisode(incident, h);
   return holds.some((h) => h.incidentId === incident.id && sameDag(h, dag) && claimed(h));
 }
 

@@ -83,7 +83,9 @@ export const LONGEST_WAIT_MS = 6 * 60_000;
  * What is due later than we ever wait was dated by a clock that has been set back since: a hold would have waited ten minutes for the clock to catch up
  * (model, acts that cross each other).
  */
-export function isDue(dueAt: Instant, now: Instant): boolean {
+export function isDue(dueAt: Instant, now: Instant, createdAt?: Instant): boolean {
+  // To be done at once, and not put off since: whatever our clock says by now.
+  if (dueAt === createdAt) return true;
   const wait = Date.parse(dueAt) - Date.parse(now);
   return wait <= 0 || wait > LONGEST_WAIT_MS;
 }

@@ -112,8 +112,15 @@ function explains(draft: Draft, s: Signal): Incident | undefined {
     const spared = incident.spared.find((d) => sameDag(d, s) && d.reason.code !== 'not_affected');
     if (!hold && !spared) return false;
     if (hold?.link === 'sensor') return true;
-    return s.runStart !== null && msBetween(incident.timestamps.reopenedAt ?? incident.timestamps.failedAt, s.runStart) >= 0;
+    return s.runStart !== null && msBetween(brokenSince(incident), s.runStart) >= 0;
   });
+}
+
+/** By Airflow's clock. Of an incident that was opened again: since what is broken now failed, not since we heard of it. */
+function brokenSince({ runs, timestamps }: Incident): string {
+  if (timestamps.reopenedAt === null) return timestamps.failedAt;
+  const broken = runs.filter((r) => r.role === 'cause' && !isWhole(r)).map((r) => r.failedAt);
+  return broken.sort()[0] ?? timestamps.reopenedAt;
 }
 
 /** The same cause: the same DAG failing again, in a task that had failed before where the tasks are known. */

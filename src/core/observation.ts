@@ -27,7 +27,7 @@ export function observe(draft: Draft, airflow: string, seen: Observation): void 
   for (const incident of draft.incidents().filter((i) => i.airflow === airflow && !isOver(i.status) && !i.releasing)) {
     observeIncident(draft, incident, seen);
   }
-  observeReleased(draft, airflow, seen.releasedRuns);
+  observeReleased(draft, airflow, seen.releasedRuns, seen.unreadReleased);
 }
 
 function observeIncident(draft: Draft, incident: Incident, seen: Observation): void {

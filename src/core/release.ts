@@ -222,10 +222,12 @@ export function deliveryRefused(draft: Draft, act: DeliverAct, error: string): v
 }
 
 /** Runs of released DAGs: did each have what it missed? */
-export function observeReleased(draft: Draft, airflow: string, runs: readonly RunFacts[]): void {
+export function observeReleased(draft: Draft, airflow: string, runs: readonly RunFacts[], unread: readonly string[] = []): void {
   const concerned = (i: Incident) => i.airflow === airflow || i.deliveries.some((d) => d.airflow === airflow);
   for (const incident of draft.incidents().filter(concerned)) {
-    const deliveries = incident.deliveries.map((d) => (d.airflow === airflow ? watch(draft, incident, d, runs) : d));
+    const deliveries = incident.deliveries.map((d) =>
+      d.airflow === airflow && !unread.includes(d.dagId) ? watch(draft, incident, d, runs) : d,
+    );
     if (deliveries.some((d, i) => d !== incident.deliveries[i])) draft.patchIncident(incident.id, { deliveries });
     settleMonitoring(draft, incident.id);
   }

@@ -182,7 +182,8 @@ function heal(draft: Draft, repair: Repair): void {
   // Cleared by somebody and failed once more while other steps went on (simulator, seed 484): of that attempt the repair says nothing.
   const planned = repair.steps.flatMap((s) => s.runs.map((p) => [`${s.dagId} ${p.runId}`, p.startBefore] as const));
   const before = new Map<string, string | null>(planned);
-  const anew = (r: IncidentRun, key: string) => r.state === 'failed' && before.has(key) && r.runStart !== before.get(key);
+  const anew = (r: IncidentRun, key: string) =>
+    r.state === 'failed' && r.runStart !== null && before.has(key) && r.runStart !== before.get(key);
   const runs = incident.runs.map((r) => {
     const key = `${r.dagId} ${r.runId}`;
     return done.has(key) && !anew(r, key) ? { ...r, state: 'healed' as const } : r;

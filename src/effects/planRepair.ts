@@ -43,7 +43,9 @@ async function planFor(deps: EffectDeps, act: Act): Promise<Outcome> {
       silent: incident.mode === 'shadow',
       warn: (text) => warnings.push(text),
     };
-    const early = deps.now() - Date.parse(repair.createdAt) < WAIT_FOR_END_MS;
+    const age = deps.now() - Date.parse(repair.createdAt);
+    // Younger than nothing: our clock was set back since, and would have the plan wait until it has caught up.
+    const early = age >= 0 && age < WAIT_FOR_END_MS;
     const goesOn = repair.state === 'planning' ? await runThatGoesOn(planning, incident, early) : null;
     if (goesOn) return { result: 'not_yet', why: `run ${goesOn} still goes on` };
     return done({ kind: 'plan_repair', plan: { steps: await plan(planning, state, incident), warnings } });

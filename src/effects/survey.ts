@@ -55,7 +55,7 @@ async function readHome(deps: EffectDeps, incident: Incident): Promise<Survey> {
     Promise.all([...unclear, ...(last ? [last] : [])].map((r) => tasksOf(client, r))),
     switches(deps, incident.airflow, own),
   ]);
-  return { taskGraph, run, tasks: tasks.flat(), switches: [mine], scope: 'home' };
+  return { taskGraph, run, tasks: tasks.flat(), switches: [mine], scope: 'home', of: causes.map((r) => `${r.dagId} ${r.runId}`) };
 }
 
 const MOST_UNCLEAR = 10;

@@ -54,7 +54,7 @@ const makeLanes = (): Lane[] => [
   // Not together with the plans: a hold waits for its survey and a release for its own plan, and repairs hang where dry runs hang.
   { kinds: ['survey'], width: 8, running: 0 },
   // Eight of them at an Airflow that is slow kept a failure in another one waiting for 52 s.
-  { kinds: ['survey_elsewhere'], width: 8, running: 0 },
+  { kinds: ['survey_elsewhere'], width: 64, running: 0 },
   { kinds: ['plan_repair'], width: 8, running: 0 },
   { kinds: ['plan_release', 'plan_delivery'], width: 8, running: 0 },
   { kinds: ['repair_step', 'deliver'], width: 8, running: 0 },
@@ -69,7 +69,7 @@ export function createWorker({ store, responder, effects, announce, onError, cha
   const ids = new Set<string>();
   let timer: NodeJS.Timeout | null = null;
   let stopped = false;
-  let looking = false;
+  let looking: Promise<void> | null = null;
   let again = false;
 
   async function run({ intent, settle }: Claimed, lane: Lane): Promise<void> {
@@ -110,8 +110,7 @@ export function createWorker({ store, responder, effects, announce, onError, cha
     if (stopped) return;
     again = true;
     if (looking) return;
-    looking = true;
-    void (async () => {
+    looking = (async () => {
       while (again && !stopped) {
         again = false;
         await look().catch((error: unknown) => {
@@ -121,7 +120,7 @@ export function createWorker({ store, responder, effects, announce, onError, cha
           if (!stopped) timer = setTimeout(wake, UNRECORDED_MS);
         });
       }
-      looking = false;
+      looking = null;
     })();
   }
 
@@ -130,6 +129,8 @@ export function createWorker({ store, responder, effects, announce, onError, cha
     stop: async () => {
       stopped = true;
       if (timer) clearTimeout(timer);
+      // What a claim that is under way takes is on disk as being sent: it is made, and waited for.
+      await looking;
       await Promise.allSettled([...underWay]);
     },
     troubles: channels.troubles,

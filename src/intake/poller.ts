@@ -162,16 +162,20 @@ class AirflowPoller implements Poller {
       if (world.hasRead(this.#airflow)) survey.catch((error: unknown) => this.#failed(error));
       else await survey;
     }
-    // Told only now: what cannot be read of one DAG keeps nothing else from being seen.
-    if (trouble !== null) throw trouble;
     // Set while we polled: what the overlap covers does no harm.
     if (Math.abs(now() - Date.parse(startedAt)) > OVERLAP_MS / 2) this.#clockMoved = true;
     this.#state = { ...this.#state, lastPollAt: startedAt, lastError: null };
-    onState(this.#state, null);
+    // What cannot be read of one DAG is told, and keeps nothing else from being heard: also not for as long as it wants to be left alone.
+    if (trouble !== null) this.#complain(trouble);
+    else onState(this.#state, null);
   }
 
   #failed(error: unknown): void {
     if (error instanceof AirflowError) this.#leaveAloneMs = error.retryAfterMs ?? 0;
+    this.#complain(error);
+  }
+
+  #complain(error: unknown): void {
     this.#state = { ...this.#state, lastError: error instanceof Error ? error.message : String(error) };
     this.#deps.onState(this.#state, error);
   }
@@ -179,7 +183,13 @@ class AirflowPoller implements Poller {
   /** In our own time, because Airflow's is not known yet: the first answer may come only after a restart of ours, and what failed meanwhile counts. */
   async #rememberStart(): Promise<void> {
     const { store, lookbackMs } = this.#deps;
-    this.#remembered ??= store.setBaseline(this.#airflow, iso(this.#startedAt - DATE_RESOLUTION_MS - lookbackMs));
+    this.#remembered ??= store
+      .setBaseline(this.#airflow, iso(this.#startedAt - DATE_RESOLUTION_MS - lookbackMs))
+      // Kept, one write that the disk refused would end all polls until the next start.
+      .catch((error: unknown) => {
+        this.#remembered = null;
+        throw error;
+      });
     await this.#remembered;
   }
 
@@ -267,7 +277,8 @@ class AirflowPoller implements Poller {
     const keys = signals.map((s) => s.key);
     const known = await store.seen(this.#airflow, keys);
     const unheard = signals.filter((s) => !known.has(s.key) && s.occurredAt >= baseline);
-    const fresh = await onErrand('watch', () => withRuns(client, unheard));
+    // Part of the hearing, so in its places: a watched run that wants to be left alone must not keep what fails now from being heard.
+    const fresh = await onErrand('poll', () => withRuns(client, unheard));
     await Promise.all(fresh.map((signal) => responder.respond({ type: 'signal', signal })));
     // Only now: a crash before this line hears them again, and the signals' own keys take them out.
     await store.polled(this.#airflow, at, keys, iso(startedAt - FORGET_MS), baseline);
@@ -328,7 +339,7 @@ async function observe(
     each(w.runs, async (r) => ({ ...r, run: await client.getRun(r.dagId, r.runId) })),
     each(w.ranges, (r) => runsOf(r.dagId, { logicalDateFrom: r.from, logicalDateTo: r.to, limit: 1_000 })),
     each(w.latest, (dagId) => runsOf(dagId, { states: ['success'], limit: 1 })),
-    each(w.released, (dagId) => runsOf(dagId, { limit: 10 })),
+    each(w.released, async (dagId) => ({ dagId, runs: await runsOf(dagId, { limit: 10 }) })),
     each(w.paused.length === 0 ? [] : [w.paused], (watched) => pauseStates(client, watched, dagCount)),
   ]);
   const nothing = [byId, ranges, latest, released, paused].every((part) => part.length === 0);
@@ -336,7 +347,8 @@ async function observe(
     runs: [...byId.flatMap((r) => r.run ?? []), ...ranges.flat(), ...latest.flat()],
     goneRuns: byId.filter((r) => r.run === null).map(({ dagId, runId }) => ({ dagId, runId })),
     paused: paused.flat(),
-    releasedRuns: released.flat(),
+    releasedRuns: released.flatMap((r) => r.runs),
+    unreadReleased: w.released.filter((dagId) => !released.some((r) => r.dagId === dagId)),
   };
   return { seen: nothing ? null : seen, trouble };
 }

@@ -18,6 +18,7 @@ export interface Waiting {
   readonly kind: string;
   readonly state: IntentState;
   readonly dueAt: Instant;
+  readonly createdAt?: Instant;
   readonly attempts: number;
   /** Only notices stand in a queue: what was said first about an incident arrives first in a channel. */
   readonly queue: Queue | null;
@@ -45,14 +46,14 @@ export function choose<T extends Waiting>(
 ): Choice<T> {
   const first = heads(rows).filter((r) => r.state !== 'sending' && !underWay.has(r.id));
   const taken = lanes.flatMap((lane) => {
-    const due = first.filter((r) => isDue(r.dueAt, now) && lane.kinds.includes(r.kind as IntentKind));
+    const due = first.filter((r) => isDue(r.dueAt, now, r.createdAt) && lane.kinds.includes(r.kind as IntentKind));
     const chosen = lane.roomOf ? byChannel(due, lane.roomOf) : due;
     return chosen.slice(0, lane.room).map((row) => ({ row, record: lane.record }));
   });
   // An intent that is due but had no room waits for the lane, which wakes the worker when it has some; it must not make a timer spin.
   const nextDue =
     first
-      .filter((r) => !isDue(r.dueAt, now) && hasRoom(r, lanes))
+      .filter((r) => !isDue(r.dueAt, now, r.createdAt) && hasRoom(r, lanes))
       .map((r) => r.dueAt)
       .sort()[0] ?? null;
   return { taken, nextDue };

@@ -193,6 +193,6 @@ async function claim(
 }
 
 const waiting = (row: Selectable<Tables['intents']>) => {
-  const { id, act, state, dueAt, attempts } = codec.intentFromRow(row);
-  return { row, id, kind: row.kind, state, dueAt, attempts, queue: queueOf(act) };
+  const { id, act, state, dueAt, createdAt, attempts } = codec.intentFromRow(row);
+  return { row, id, kind: row.kind, state, dueAt, createdAt, attempts, queue: queueOf(act) };
 };

@@ -6,6 +6,7 @@ import Database from 'better-sqlite3';
 import { afterAll, describe, expect, test } from 'vitest';
 import { choose, type Waiting } from '../../src/store/claiming.ts';
 import { openStore } from '../../src/store/store.ts';
+import { Scenario } from '../core/scenario.ts';
 
 const NOW = '2026-11-21T06:00:00.000Z';
 const LATER = '2026-11-21T06:00:30.000Z';
@@ -115,4 +116,15 @@ describe('on disk', () => {
     await store.close();
     expect(claimed.map((c) => c.intent.id)).toEqual(['int-1202', 'int-1201']);
   });
+});
+
+test('a clock that is set back by three minutes delays nothing that was decided just before', () => {
+  const s = new Scenario(['a>b']);
+  s.fails('a');
+  s.surveyed();
+  const rows = s.open('pause_dag').map((i) => ({ ...i, kind: i.act.kind, queue: null }));
+  const now = new Date(Date.parse(s.now) - 180_000).toISOString();
+  expect(choose(rows, now, [{ kinds: ['pause_dag'], room: 9, record: true }], new Set()).taken).toHaveLength(1);
+  const putOff = rows.map((r) => ({ ...r, dueAt: new Date(Date.parse(s.now) + 1_000).toISOString() }));
+  expect(choose(putOff, now, [{ kinds: ['pause_dag'], room: 9, record: true }], new Set()).taken).toEqual([]);
 });
