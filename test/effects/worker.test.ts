@@ -1,7 +1,7 @@
 /** What waits for another Airflow must not fill the places of what does not. */
 import { expect, test } from 'vitest';
 import type { AirflowClient } from '../../src/airflow/client.ts';
-import type { IntentAct } from '../../src/core/intent.ts';
+import type { Intent, IntentAct } from '../../src/core/intent.ts';
 import type { EffectDeps } from '../../src/effects/deps.ts';
 import { createWorker } from '../../src/effects/worker.ts';
 import { createResponder } from '../../src/respond.ts';
@@ -61,7 +61,7 @@ test('a stop waits for what was just being claimed: it is on disk as being sent'
   let stopped = false;
   let claims = 0;
   const act = { kind: 'send_notice', channel: 'c', incidentId: 'inc-1', event: 'opened', subject: 'a' } as const;
-  const intent = {
+  const intent: Intent = {
     ...{ id: 'int-1', op: 'x', attempts: 1, state: 'sending', createdAt: START, dueAt: START },
     lastError: null,
     act,
