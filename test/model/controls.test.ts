@@ -9,7 +9,9 @@ const MOST_SEEDS = 500;
 
 it.each(CONTROLS)('fails as it must: $name', async ({ name, sabotage, laws, change, from = 1 }) => {
   let caught: string | null = null;
-  for (let seed = from; seed <= MOST_SEEDS && caught === null; seed++) {
+  // It begins where it was found last, which saves half a minute; a program that has changed may break another story.
+  for (let n = 0; n < MOST_SEEDS && caught === null; n++) {
+    const seed = 1 + ((from - 1 + n) % MOST_SEEDS);
     const options = { seed, ...castOf(seed), shelf: memoryShelf(), sabotage, ...(change ? { change } : {}) };
     const { violations } = await new Simulation(options).run();
     const found = violations.find((v) => laws.includes(v.law));

@@ -238,7 +238,7 @@ export const CONTROLS: readonly Control[] = [
   },
   {
     name: 'what was missed is not delivered',
-    from: 380,
+    from: 180,
     sabotage: withClient((c) => ({
       createAssetEvent: async (key) => ({
         id: 0,
