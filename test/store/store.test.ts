@@ -230,14 +230,26 @@ describe('intents', () => {
     expect((await store.claim(START, SURVEYS, NONE)).claimed).toMatchObject([{ settle: true, intent: { attempts: 2 } }]);
   });
 
+  const putOffTo = (at: string) => {
+    const hand = new Database(file());
+    hand.prepare('update intents set due_at = ?').run(at);
+    hand.close();
+  };
+
   test('are not claimed before they are due', async () => {
     await evaluate([fails('a')]);
-    expect(await store.claim('2026-11-21T05:59:30.000Z', SURVEYS, NONE)).toEqual({ claimed: [], nextDue: START });
+    putOffTo('2026-11-21T06:00:30.000Z');
+    expect(await store.claim(START, SURVEYS, NONE)).toEqual({ claimed: [], nextDue: '2026-11-21T06:00:30.000Z' });
+    expect((await store.claim('2026-11-21T06:00:30.000Z', SURVEYS, NONE)).claimed).toHaveLength(1);
   });
 
-  test('are claimed at once where the clock was set back after they were decided', async () => {
+  test.each([
+    ['what was never put off', START, '2026-11-21T05:59:30.000Z'],
+    ['what was put off for longer than anything ever is', '2026-11-21T06:10:00.000Z', START],
+  ])('are claimed at once where the clock was set back after they were decided: %s', async (_, dueAt, now) => {
     await evaluate([fails('a')]);
-    const { claimed, nextDue } = await store.claim('2026-11-21T05:50:00.000Z', SURVEYS, NONE);
+    putOffTo(dueAt);
+    const { claimed, nextDue } = await store.claim(now, SURVEYS, NONE);
     expect(claimed).toHaveLength(1);
     expect(nextDue).toBeNull();
   });
