@@ -57,7 +57,7 @@ export interface AirflowClient {
   listFailedRunsUpdated(since: Instant): Promise<readonly RunFacts[]>;
   /** Task instances of all DAGs that failed for good (state `failed`, not `up_for_retry`) and ended at or after `since`, every page. */
   listFailedTasks(since: Instant): Promise<readonly TaskFacts[]>;
-  /** Runs of one DAG, newest first. */
+  /** Runs of one DAG, newest first; none of one that does not exist. */
   listRuns(dagId: string, filter: RunFilter): Promise<readonly RunFacts[]>;
   /** null where Airflow has no such run. */
   getRun(dagId: string, runId: string): Promise<RunFacts | null>;

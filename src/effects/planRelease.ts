@@ -7,7 +7,7 @@ import type { Hold } from '../core/hold.ts';
 import { clockBehind } from './clock.ts';
 import type { EffectDeps } from './deps.ts';
 import { missedAssets, type Reader } from './missedAssets.ts';
-import { done, failure, isGone } from './outcome.ts';
+import { done, failure } from './outcome.ts';
 import { detailsOf } from './planDelivery.ts';
 import { soon } from './soon.ts';
 
@@ -73,7 +73,10 @@ const heldByOthers = (state: State, h: Hold): boolean =>
 
 async function missedBy(r: Reading, { dagId, since }: Reader): Promise<MissedFacts> {
   const details = await detailsOf(r.client, dagId);
-  const [frozenRuns, queuedRuns] = await Promise.all([runsOf(r.client, dagId, 'running'), runsOf(r.client, dagId, 'queued')]);
+  const [frozenRuns, queuedRuns] = await Promise.all([
+    r.client.listRuns(dagId, { states: ['running'], limit: 100 }),
+    r.client.listRuns(dagId, { states: ['queued'], limit: 100 }),
+  ]);
   return {
     ...{ airflow: r.airflow, dagId, since, details, frozenRuns, queuedRuns },
     missedAssets: r.assets.get(dagId) ?? [],
@@ -82,10 +85,6 @@ async function missedBy(r: Reading, { dagId, since }: Reader): Promise<MissedFac
     wouldTimeOut: details ? timedOut(details, frozenRuns, r.deps.now()) : [],
   };
 }
-
-/** 3.x: 404 of a DAG that was deleted. */
-const runsOf = (client: AirflowClient, dagId: string, state: 'running' | 'queued'): Promise<readonly RunFacts[]> =>
-  client.listRuns(dagId, { states: [state], limit: 100 }).catch((e: unknown) => (isGone(e) ? [] : Promise.reject(e)));
 
 /** 3.0.6-3.3.2 and 2.11.2: nothing before its time; one run without catch-up; with catch-up every missed interval. */
 async function startsByItself(r: Reading, d: DagDetails): Promise<number> {

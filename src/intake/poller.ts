@@ -334,12 +334,11 @@ async function observe(
     trouble ??= ends.find((e) => e.status === 'rejected')?.reason ?? null;
     return ends.flatMap((e) => (e.status === 'fulfilled' ? [e.value] : []));
   };
-  const runsOf = (dagId: string, filter: Parameters<AirflowClient['listRuns']>[1]) => listRuns(client, dagId, filter);
   const [byId, ranges, latest, released, paused] = await Promise.all([
     each(w.runs, async (r) => ({ ...r, run: await client.getRun(r.dagId, r.runId) })),
-    each(w.ranges, (r) => runsOf(r.dagId, { logicalDateFrom: r.from, logicalDateTo: r.to, limit: 1_000 })),
-    each(w.latest, (dagId) => runsOf(dagId, { states: ['success'], limit: 1 })),
-    each(w.released, async (dagId) => ({ dagId, runs: await runsOf(dagId, { limit: 10 }) })),
+    each(w.ranges, (r) => client.listRuns(r.dagId, { logicalDateFrom: r.from, logicalDateTo: r.to, limit: 1_000 })),
+    each(w.latest, (dagId) => client.listRuns(dagId, { states: ['success'], limit: 1 })),
+    each(w.released, async (dagId) => ({ dagId, runs: await client.listRuns(dagId, { limit: 10 }) })),
     each(w.paused.length === 0 ? [] : [w.paused], (watched) => pauseStates(client, watched, dagCount)),
   ]);
   const nothing = [byId, ranges, latest, released, paused].every((part) => part.length === 0);
@@ -352,16 +351,6 @@ async function observe(
   };
   return { seen: nothing ? null : seen, trouble };
 }
-
-/** 3.x answers 404 for a DAG that was deleted, 2.x an empty list. */
-const listRuns: (client: AirflowClient, ...args: Parameters<AirflowClient['listRuns']>) => Promise<readonly RunFacts[]> = (
-  client,
-  ...args
-) =>
-  client.listRuns(...args).catch((error: unknown) => {
-    if (error instanceof AirflowError && error.kind === 'not_found') return [];
-    throw error;
-  });
 
 /** From the list when that costs fewer requests. Who did it is asked only for a DAG that is not paused any more. */
 async function pauseStates(

@@ -44,7 +44,7 @@ it('a DAG that was deleted while it was held has no runs, and does not keep the 
     listAssets: async () => [],
     listDags: async () => [dag('c', { paused: true })],
     getDagDetails: of({ ...dag('c'), catchup: false, dagrunTimeoutSeconds: null, assetCondition: null }),
-    listRuns: of([]),
+    listRuns: async () => [],
   } as unknown as AirflowClient;
   const holds = ['b', 'c'].map((dagId) => ({
     id: dagId,

@@ -48,18 +48,21 @@ export const v2Runs = ({ wire }: V2Setting): RunCalls => {
   return {
     listFailedRuns: (since) => failed({ end_date_gte: since, order_by: ['end_date'] }, sizes.ended),
     listFailedRunsUpdated: (since) => failed({ updated_at_gte: since, order_by: ['updated_at'] }, sizes.updated),
-    listRuns: (dagId, filter) =>
-      runs(
-        'reads',
-        dagId,
-        {
-          order_by: ['-run_after'],
-          ...(filter.states === undefined ? {} : { state: [...filter.states] }),
-          ...(filter.logicalDateFrom === undefined ? {} : { logical_date_gte: filter.logicalDateFrom }),
-          ...(filter.logicalDateTo === undefined ? {} : { logical_date_lte: filter.logicalDateTo }),
-        },
-        filter.limit,
-      ),
+    // 3.x: 404 for a DAG that was deleted, where 2.x has an empty list; thrown, it once kept all of an incident's DAGs held.
+    listRuns: async (dagId, filter) =>
+      (await nullWhenMissing(
+        runs(
+          'reads',
+          dagId,
+          {
+            order_by: ['-run_after'],
+            ...(filter.states === undefined ? {} : { state: [...filter.states] }),
+            ...(filter.logicalDateFrom === undefined ? {} : { logical_date_gte: filter.logicalDateFrom }),
+            ...(filter.logicalDateTo === undefined ? {} : { logical_date_lte: filter.logicalDateTo }),
+          },
+          filter.limit,
+        ),
+      )) ?? [],
     getRun: (dagId, runId) =>
       nullWhenMissing(
         wire.get(
