@@ -18,7 +18,16 @@ import { observe } from './observation.ts';
 import { unpaused } from './ownership.ts';
 import { act } from './people.ts';
 import { type Reason, reason } from './reason.ts';
-import { delivered, deliveryRefused, lookedAgain, release, settleMonitoring, settleOwed, settleRelease } from './release.ts';
+import {
+  delivered,
+  deliveryRefused,
+  lookAlone,
+  lookedAgain,
+  release,
+  settleMonitoring,
+  settleOwed,
+  settleRelease,
+} from './release.ts';
 import { planFailed, planned, planWaits, repairTick, stepRefused, stepSent } from './repair.ts';
 import { takeBack } from './restore.ts';
 import { NOT_YET_MS, nextAttempt, notYet } from './retry.ts';
@@ -56,12 +65,13 @@ function decideOne(draft: Draft, event: DomainEvent): void {
 
 /** An intent has ended, or is to be tried again. An outcome of an intent that is over already changes nothing. */
 function conclude(draft: Draft, intentId: string, outcome: Outcome): void {
-  const intent = draft.intent(intentId);
-  if (!intent || intent.state === 'done' || intent.state === 'failed') return;
+  const found = draft.intent(intentId);
+  if (!found || found.state === 'done' || found.state === 'failed') return;
   if (outcome.result === 'done') {
-    draft.putIntent({ ...intent, state: 'done', lastError: null });
-    return apply(draft, intent, outcome.facts);
+    draft.putIntent({ ...found, state: 'done', lastError: null });
+    return apply(draft, found, outcome.facts);
   }
+  const intent = lookAlone(draft, found);
   if (outcome.result === 'not_yet') {
     draft.putIntent(notYet(intent, outcome.why, draft.now));
     if (intent.act.kind === 'plan_repair') planWaits(draft, intent.act.repairId, outcome.why);

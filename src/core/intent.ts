@@ -20,7 +20,7 @@ export type IntentAct =
       readonly kind: 'plan_delivery';
       readonly airflow: string;
       readonly incidentId: string;
-      readonly dags: readonly { readonly dagId: string; readonly since: Instant }[];
+      readonly dags: readonly DagLook[];
     }
   | { readonly kind: 'deliver'; readonly airflow: string; readonly incidentId: string; readonly delivery: DeliveryOrder }
   | {
@@ -32,6 +32,13 @@ export type IntentAct =
     };
 
 export type IntentKind = IntentAct['kind'];
+
+export interface DagLook {
+  readonly dagId: string;
+  readonly since: Instant;
+  /** Where another incident than the act's own owes it what it missed: one look serves all who wait. */
+  readonly incidentId?: string;
+}
 
 /** What to give to released DAGs that missed it: one asset event for all of them, one run each, or missed intervals. */
 export type DeliveryOrder =

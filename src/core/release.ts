@@ -9,7 +9,7 @@ import type { MissedFacts, MissedInputs } from './events.ts';
 import type { DagRef, RunFacts } from './facts.ts';
 import type { Hold } from './hold.ts';
 import type { Delivery, Incident } from './incident.ts';
-import type { DeliveryOrder, Intent, IntentAct } from './intent.ts';
+import type { DagLook, DeliveryOrder, Intent, IntentAct } from './intent.ts';
 import { isOver, isUnderWay } from './lifecycle.ts';
 import { letGo } from './ownership.ts';
 import { type Reason, reason } from './reason.ts';
@@ -54,11 +54,15 @@ export function settleRelease(draft: Draft, incidentId: string): void {
   const incident = draft.findIncident(incidentId);
   if (!incident) return;
   handOver(draft, incident);
-  if (draft.holdsOf(incidentId).some((h) => h.state === 'release_intended')) return;
-  // Whom the reopened cause reaches is not known yet: what is given now might be paused in a moment.
-  if (incident.releasing || !incident.surveyPending) deliver(draft, incidentId);
+  if (isLettingGo(draft, incidentId)) return;
+  if (mayGive(incident)) deliver(draft, incidentId);
   if (incident.releasing) settleMonitoring(draft, incidentId);
 }
+
+const isLettingGo = (draft: Draft, incidentId: string): boolean =>
+  draft.holdsOf(incidentId).some((h) => h.state === 'release_intended');
+/** Whom a reopened cause reaches is not known yet: what is given now might be paused in a moment. */
+const mayGive = (incident: Incident): boolean => incident.releasing || !incident.surveyPending;
 
 /** At the end of every decision: whatever let a DAG go, nothing that it is owed waits for an event that may not come. */
 export function settleOwed(draft: Draft): void {
@@ -101,7 +105,7 @@ function deliver(draft: Draft, incidentId: string): void {
   const orders: { readonly airflow: string; readonly order: DeliveryOrder }[] = [];
   const due: Delivery[] = [];
   eachWaiting(draft, incidentId, (d) => {
-    if (stateOf(draft, incidentId, d) !== 'released' || draft.holdingOn(d).length > 0) return d;
+    if (!isLet(draft, incidentId, d)) return d;
     if (d.missedSince !== undefined && d.looked !== true) {
       if (d.look === undefined) due.push(d);
       return d;
@@ -109,7 +113,7 @@ function deliver(draft: Draft, incidentId: string): void {
     orders.push(...d.orders.map((order) => ({ airflow: d.airflow, order })));
     return settled({ ...d, state: 'sent', since: draft.now });
   });
-  for (const airflow of new Set(due.map((d) => d.airflow))) lookAgain(draft, incidentId, airflow, due);
+  for (const airflow of new Set(due.map((d) => d.airflow))) lookAgain(draft, incidentId, airflow);
   for (const airflow of new Set(orders.map((o) => o.airflow))) {
     for (const delivery of merged(orders.filter((o) => o.airflow === airflow).map((o) => o.order)))
       draft.intend({ kind: 'deliver', airflow, incidentId, delivery });
@@ -141,11 +145,23 @@ function lookLater(d: Delivery): Delivery {
   return again;
 }
 
+/** Their hold is over, and they run: what they missed can be told now. */
+const isLet = (draft: Draft, incidentId: string, d: Delivery): boolean =>
+  stateOf(draft, incidentId, d) === 'released' && draft.holdingOn(d).length === 0;
+
+const isDue = (draft: Draft, incidentId: string, airflow: string) => (d: Delivery) =>
+  d.airflow === airflow &&
+  d.state === 'waiting' &&
+  d.missedSince !== undefined &&
+  d.looked !== true &&
+  d.look === undefined &&
+  isLet(draft, incidentId, d);
+
 /**
  * Between the look before the unpause and the unpause events went on: live story 04 lost one on 2.11.2, and so did the simulator (seeds 1351, 2702,
  * 5446). And a DAG that a person was asked about first is let go minutes later, when others have had what it missed (seed 8595).
  */
-function lookAgain(draft: Draft, incidentId: string, airflow: string, due: readonly Delivery[]): void {
+function lookAgain(draft: Draft, incidentId: string, airflow: string): void {
   // One at a time: what the one orders, the next must see. One that Airflow does not answer, or that has waited for long, gives up its turn.
   const first = (i: Intent) =>
     i.act.kind === 'plan_delivery' &&
@@ -154,31 +170,72 @@ function lookAgain(draft: Draft, incidentId: string, airflow: string, due: reado
     i.attempts === 0 &&
     msBetween(i.createdAt, draft.now) < TURN_MS;
   if (draft.intents().some(first)) return;
-  const mine = due.filter((d) => d.airflow === airflow);
-  const dags = mine.map((d) => ({ dagId: d.dagId, since: d.missedSince ?? d.since }));
-  const { id } = draft.intend({ kind: 'plan_delivery', airflow, incidentId, dags });
-  const { deliveries } = draft.incident(incidentId);
-  draft.patchIncident(incidentId, {
-    deliveries: deliveries.map((d) => (mine.some((m) => sameDag(m, d)) ? { ...d, look: id } : d)),
-  });
+  // With all who wait for theirs: each look reads every asset and DAG of the site, and one after the other 2 in a second fell hours behind (soak).
+  const dags: DagLook[] = [];
+  const others = draft.incidents().filter((i) => i.id !== incidentId && mayGive(i) && !isLettingGo(draft, i.id));
+  for (const id of [incidentId, ...others.map((i) => i.id)]) {
+    if (dags.length >= MOST_LOOKED_AT) break;
+    const due = draft.incident(id).deliveries.filter(isDue(draft, id, airflow));
+    // Of two who owe the same DAG the other must see what the one orders.
+    if (due.length === 0 || due.some((d) => dags.some((x) => x.dagId === d.dagId))) continue;
+    dags.push(
+      ...due.map((d) => ({
+        ...{ dagId: d.dagId, since: d.missedSince ?? d.since },
+        ...(id === incidentId ? {} : { incidentId: id }),
+      })),
+    );
+  }
+  const act = { kind: 'plan_delivery', airflow, incidentId, dags } as const;
+  const { id: look } = draft.intend(act);
+  for (const id of incidentsOf(act)) {
+    const asked = dagsOf(act, id);
+    const { deliveries } = draft.incident(id);
+    const asks = (d: Delivery) => d.airflow === airflow && asked.includes(d.dagId) && d.state === 'waiting';
+    draft.patchIncident(id, { deliveries: deliveries.map((d) => (asks(d) ? { ...d, look } : d)) });
+  }
 }
 
 const TURN_MS = 60_000;
+const MOST_LOOKED_AT = 100;
+
+type LookAct = IntentAct & { readonly kind: 'plan_delivery' };
+const incidentsOf = (act: LookAct): string[] => [...new Set(act.dags.map((d) => d.incidentId ?? act.incidentId))];
+const dagsOf = (act: LookAct, incidentId: string): string[] =>
+  act.dags.filter((d) => (d.incidentId ?? act.incidentId) === incidentId).map((d) => d.dagId);
+
+/** A look that came to nothing goes on for its own incident alone: a DAG that Airflow cannot show must not keep the others from what they missed. */
+export function lookAlone(draft: Draft, intent: Intent): Intent {
+  const { act } = intent;
+  if (act.kind !== 'plan_delivery') return intent;
+  const others = incidentsOf(act).filter((id) => id !== act.incidentId);
+  if (others.length === 0) return intent;
+  for (const id of others) {
+    const incident = draft.findIncident(id);
+    const deliveries = incident?.deliveries.map((d) => (d.look === intent.id ? lookLater(d) : d));
+    if (deliveries) draft.patchIncident(id, { deliveries });
+  }
+  return draft.putIntent({ ...intent, act: { ...act, dags: act.dags.filter((d) => d.incidentId === undefined) } });
+}
 
 /** What DAGs that run by now missed until they did. Nothing: Airflow refuses to say, and what was planned before counts. */
-export function lookedAgain(
-  draft: Draft,
-  intentId: string,
-  act: IntentAct & { kind: 'plan_delivery' },
-  missed: readonly MissedInputs[],
-): void {
-  const incident = draft.findIncident(act.incidentId);
-  if (!incident) return;
-  const asked = (d: Delivery) => d.state === 'waiting' && d.look === intentId && draft.holdingOn(d).length === 0;
-  const known = missed.filter((m) => incident.deliveries.some((d) => asked(d) && sameDag(d, m)));
-  const deliveries = incident.deliveries.map((d) => (asked(d) && !known.some((m) => sameDag(m, d)) ? asPlanned(d) : d));
-  draft.patchIncident(incident.id, { deliveries: deliveriesAgain(draft, incident.id, deliveries, known) });
-  settleRelease(draft, incident.id);
+export function lookedAgain(draft: Draft, intentId: string, act: LookAct, missed: readonly MissedInputs[]): void {
+  const given = new Set<string>();
+  for (const incidentId of incidentsOf(act)) {
+    const incident = draft.findIncident(incidentId);
+    if (!incident) continue;
+    const asked = (d: Delivery) => d.state === 'waiting' && d.look === intentId && draft.holdingOn(d).length === 0;
+    const known = missed.filter((m) => incident.deliveries.some((d) => asked(d) && sameDag(m, d)));
+    const assets = known.flatMap((m) => m.missedAssets.filter((a) => a.events > 0).map((a) => a.assetKey));
+    // What another one has just been given by this look may have reached these too: only another look can tell.
+    const again = assets.some((key) => given.has(key));
+    for (const key of assets) given.add(key);
+    const settledBy = (d: Delivery) => (again ? lookLater(d) : known.some((m) => sameDag(m, d)) ? d : asPlanned(d));
+    const deliveries = incident.deliveries.map((d) => (asked(d) ? settledBy(d) : d));
+    draft.patchIncident(incident.id, {
+      deliveries: again ? deliveries : deliveriesAgain(draft, incident.id, deliveries, known),
+    });
+    settleRelease(draft, incident.id);
+  }
 }
 
 type DeliverAct = IntentAct & { readonly kind: 'deliver' };

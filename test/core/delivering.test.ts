@@ -505,6 +505,111 @@ describe('the second look, once they run', () => {
     expect(s.open('plan_delivery').map((i) => i.act)).toMatchObject([{ incidentId: 'inc-2', dags: [{ dagId: 'c' }] }]);
   });
 
+  describe('for several who wait', () => {
+    const NOT_YET = { result: 'not_yet', why: 'the same event is being delivered' } as const;
+    const of = (dagId: string, uri: string) => missed(dagId, { missedAssets: [missedAsset(uri)] });
+    const asked = (s: Scenario) => s.open('plan_delivery').flatMap(({ act }) => (act.kind === 'plan_delivery' ? [act.dags] : []));
+    /** The look for the first one is under way, and two others wait for their turn. */
+    function waiting(): Scenario {
+      const s = healed(['a>b', 'y>c', 'z>d']);
+      for (const cause of ['y', 'z']) s.contained(cause);
+      s.sees({ runs: ['y', 'z'].map((cause) => run(cause, 'r1', { state: 'success', startDate: RERUN })) });
+      return s.releasePlanned([of('b', A), of('c', X), of('d', 's3://y')]).unpaused();
+    }
+
+    test('is one look, when the turn is free', () => {
+      const s = waiting();
+      expect(asked(s)).toMatchObject([[{ dagId: 'b' }]]);
+      s.lookedAgain([of('b', A)]);
+      expect(asked(s)).toMatchObject([[{ dagId: 'c' }, { dagId: 'd', incidentId: 'inc-3' }]]);
+      s.lookedAgain([of('c', X), of('d', 's3://y')]);
+      expect(orders(s)).toMatchObject([
+        { how: 'event', uri: A, dagIds: ['b'] },
+        { how: 'event', uri: X, dagIds: ['c'] },
+        { how: 'event', uri: 's3://y', dagIds: ['d'] },
+      ]);
+      expect(asked(s)).toEqual([]);
+      s.delivered();
+      s.sees({ releasedRuns: ['b', 'c', 'd'].map((x) => run(x, 'fresh', { state: 'success', queuedAt: s.now })) });
+      expect(s.state.incidents.map((i) => i.status)).toEqual(['resolved', 'resolved', 'resolved']);
+    });
+
+    test('of the same event: the second one is looked for again, once the first has been given it', () => {
+      const s = waiting().lookedAgain([of('b', A)]);
+      s.lookedAgain([of('c', X), of('d', X)]);
+      expect(orders(s)).toMatchObject([{ dagIds: ['b'] }, { uri: X, dagIds: ['c'] }]);
+      expect(asked(s)).toMatchObject([[{ dagId: 'd' }]]);
+      s.lookedAgain([missed('d', { missedAssets: [missedAsset(X, { events: 0 })] })]);
+      expect(orders(s)).toHaveLength(2);
+      expect(s.incident(2).status).toBe('resolved');
+    });
+
+    test('of the same asset, of which nothing was missed: they have nothing in common', () => {
+      const s = waiting().lookedAgain([of('b', A)]);
+      s.lookedAgain([missed('c', { missedAssets: [missedAsset(X, { events: 0 })] }), of('d', X)]);
+      expect(orders(s)).toMatchObject([{ dagIds: ['b'] }, { uri: X, dagIds: ['d'] }]);
+      expect(asked(s)).toEqual([]);
+    });
+
+    test('that comes to nothing goes on for one, and the others are looked at without it', () => {
+      const s = waiting().lookedAgain([of('b', A)]);
+      s.ends('plan_delivery', { result: 'failed', error: '500', retry: true });
+      expect(asked(s)).toMatchObject([[{ dagId: 'c' }], [{ dagId: 'd' }]]);
+      const outcome = { result: 'done', facts: { kind: 'plan_delivery', missed: [of('d', 's3://y')] } } as const;
+      s.when({ type: 'outcome', intentId: s.open('plan_delivery')[1]?.id ?? '', outcome });
+      expect(orders(s)).toMatchObject([{ dagIds: ['b'] }, { dagIds: ['d'] }]);
+      expect(asked(s)).toMatchObject([[{ dagId: 'c' }]]);
+      s.lookedAgain([of('c', X)]);
+      expect(orders(s)).toHaveLength(3);
+    });
+
+    test('that Airflow refuses to say counts for one: the others ask for themselves', () => {
+      const s = waiting()
+        .lookedAgain([of('b', A)])
+        .refused('plan_delivery', '403');
+      expect(orders(s).map((o) => 'dagIds' in o && o.dagIds)).toEqual([['b'], ['c']]);
+      expect(asked(s)).toMatchObject([[{ dagId: 'd' }]]);
+    });
+
+    test('that must wait for an event gives the others their turn after a minute', () => {
+      const s = waiting()
+        .lookedAgain([of('b', A)])
+        .ends('plan_delivery', NOT_YET);
+      expect(asked(s)).toMatchObject([[{ dagId: 'c' }]]);
+      s.later(61_000).tick();
+      expect(asked(s)).toMatchObject([[{ dagId: 'c' }], [{ dagId: 'd' }]]);
+    });
+
+    test('leaves out who is not let go yet, and whose cause has come back', () => {
+      const s = healed(['a>b', 'y>c', 'y>e', 'z>d']);
+      for (const cause of ['y', 'z']) s.contained(cause);
+      s.sees({ runs: ['y', 'z'].map((cause) => run(cause, 'r1', { state: 'success', startDate: RERUN })) });
+      s.releasePlanned([of('b', A), of('c', X), of('e', X), of('d', 's3://y')]);
+      const outcome = { result: 'done', facts: { kind: 'unpause_dag', found: { was: 'unpaused_by_us' } } } as const;
+      for (const i of s.open('unpause_dag'))
+        if (i.act.kind === 'unpause_dag' && i.act.dagId !== 'e') s.when({ type: 'outcome', intentId: i.id, outcome });
+      s.fails('z', 'r2');
+      s.lookedAgain([of('b', A)]);
+      expect(asked(s)).toEqual([]);
+      s.unpaused();
+      expect(asked(s)).toMatchObject([[{ dagId: 'c' }, { dagId: 'e' }]]);
+    });
+
+    test('asks for a hundred DAGs at most', () => {
+      const many = Array.from({ length: 50 }, (_, n) => n);
+      const s = healed(['a>b', ...many.map((n) => `y>c${n}`), ...many.map((n) => `z>d${n}`), 'x>e']);
+      for (const cause of ['y', 'z', 'x']) s.contained(cause);
+      s.sees({ runs: ['y', 'z', 'x'].map((cause) => run(cause, 'r1', { state: 'success', startDate: RERUN })) });
+      const all = [of('b', A), ...many.flatMap((n) => [of(`c${n}`, X), of(`d${n}`, 's3://y')]), of('e', 's3://e')];
+      s.releasePlanned(all)
+        .unpaused()
+        .lookedAgain([of('b', A)]);
+      expect(asked(s).map((dags) => dags.length)).toEqual([100]);
+      s.lookedAgain(all);
+      expect(asked(s)).toMatchObject([[{ dagId: 'e' }]]);
+    });
+  });
+
   test('finds what a DAG missed of one that was given its own before', () => {
     const s = healed(['a>b', 'b>c']).releasePlanned([one, missed('c', { missedAssets: [missedAsset('s3://b', { events: 0 })] })]);
     const [b, c] = s.open('unpause_dag');
