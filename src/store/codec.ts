@@ -134,7 +134,7 @@ export const intentToRow = (i: Intent): Insertable<Tables['intents']> => ({
 });
 export const intentFromRow = (r: Selectable<Tables['intents']>): Intent => ({
   id: r.id,
-  act: JSON.parse(r.act),
+  act: parsed(r.act) as Intent['act'],
   state: r.state as Intent['state'],
   op: r.op,
   attempts: r.attempts,

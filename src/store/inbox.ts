@@ -2,7 +2,7 @@
  * Callbacks as they came. Group commit: what arrives within one turn of the event loop is one multi-row insert in one transaction, so that
  * `synchronous=FULL` costs one fsync for all of them; idle, a batch has one row and no latency is added.
  */
-import type { Transaction } from 'kysely';
+import { sql, type Transaction } from 'kysely';
 import type { Instant } from '../core/facts.ts';
 import { isUnavailable } from '../errors.ts';
 import type { Tables } from './tables.ts';
@@ -80,7 +80,7 @@ export function createInbox(transaction: InTransaction, needRoom: () => void): I
         const rows = await trx
           .selectFrom('inbox')
           .select(['n', 'airflow', 'webhook_id', 'body'])
-          .where('done', '=', 0)
+          .where(sql<boolean>`done = 0`)
           .orderBy('n')
           .limit(limit)
           .execute();

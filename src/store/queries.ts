@@ -1,11 +1,13 @@
 /** The read models on their own read-only connection. */
-import type { Kysely } from 'kysely';
+import { type Kysely, type RawBuilder, sql } from 'kysely';
 import type { DagFacts, DagRef, Lineage, LineageEdge } from '../core/facts.ts';
 import type { Hold } from '../core/hold.ts';
 import type { Incident } from '../core/incident.ts';
+import { type IncidentStatus, isOver } from '../core/lifecycle.ts';
 import type { HeardSignal } from '../core/signal.ts';
 import * as codec from './codec.ts';
 import type { DagView, IncidentView, Page, ReadModels, StoreCounts, Untold } from './readModels.ts';
+import { isOpen } from './state.ts';
 import type { Tables } from './tables.ts';
 
 type Db = Kysely<Tables>;
@@ -67,6 +69,8 @@ async function incidents(db: Db, q: Parameters<ReadModels['incidents']>[0]): Pro
     .orderBy('n', 'desc')
     .limit(q.limit + 1);
   if (q.status && q.status.length > 0) query = query.where('status', 'in', q.status);
+  // The first page that everybody opens: a few of all that there ever were.
+  if (q.status?.length && q.status.every((s) => !isOver(s as IncidentStatus))) query = query.where(sql<boolean>`live = 1`);
   if (q.airflow !== undefined) query = query.where('airflow', '=', q.airflow);
   if (q.dagId !== undefined) query = query.where('dag_id', '=', q.dagId);
   return paged(await query.execute(), q.limit, codec.incidentFromRow);
@@ -170,47 +174,30 @@ async function dag(db: Db, ref: DagRef): Promise<DagView | null> {
 }
 
 async function counts(db: Db): Promise<StoreCounts> {
-  const by = async (table: 'incidents' | 'holds' | 'intents', column: 'status' | 'state'): Promise<Record<string, number>> => {
-    const rows = await db
-      .selectFrom(table)
-      .select((eb) => [
-        eb
-          .ref(column as never)
-          .$castTo<string>()
-          .as('what'),
-        eb.fn.countAll<number>().as('n'),
-      ])
-      .groupBy(column as never)
-      .execute();
-    return Object.fromEntries(rows.map((r) => [r.what, Number(r.n)]));
+  const rows = await db.selectFrom('tallies').selectAll().execute();
+  const by = (kind: Tables['tallies']['kind']) =>
+    Object.fromEntries(rows.flatMap((r) => (r.kind === kind && r.n > 0 ? [[r.value, r.n]] : [])));
+  const inbox = async (which: RawBuilder<boolean>) => {
+    const row = await db
+      .selectFrom('inbox')
+      .select((eb) => eb.fn.countAll<number>().as('n'))
+      .where(which)
+      .executeTakeFirst();
+    return Number(row?.n ?? 0);
   };
-  const pending = await db
-    .selectFrom('inbox')
-    .select((eb) => eb.fn.countAll<number>().as('n'))
-    .where('done', '=', 0)
-    .executeTakeFirst();
-  const aside = await db
-    .selectFrom('inbox')
-    .select((eb) => eb.fn.countAll<number>().as('n'))
-    .where('quarantine', 'is not', null)
-    .executeTakeFirst();
   return {
-    incidentsByStatus: await by('incidents', 'status'),
-    holdsByState: await by('holds', 'state'),
-    intentsByState: await by('intents', 'state'),
-    inboxPending: Number(pending?.n ?? 0),
-    quarantined: Number(aside?.n ?? 0),
+    incidentsByStatus: by('incidents'),
+    holdsByState: by('holds'),
+    intentsByState: by('intents'),
+    inboxPending: await inbox(sql`done = 0`),
+    quarantined: await inbox(sql`quarantine is not null`),
   };
 }
 
 async function untold(db: Db): Promise<Untold[]> {
-  const rows = await db
-    .selectFrom('intents')
-    .select(['act', 'state', 'created_at'])
-    .where('kind', '=', 'send_notice')
-    .where('state', '!=', 'done')
-    .orderBy('n')
-    .execute();
+  const notices = db.selectFrom('intents').select(['act', 'state', 'created_at']).where('kind', '=', 'send_notice').orderBy('n');
+  const failed = await notices.where(sql<boolean>`state = 'failed'`).execute();
+  const rows = [...failed, ...(await notices.where(isOpen).execute())];
   const found = new Map<string, Untold>();
   for (const row of rows) {
     const { channel } = JSON.parse(row.act) as { channel: string };

@@ -1,5 +1,5 @@
 /** Forgetting, a few rows per transaction: a long delete would keep callbacks waiting. The history (timeline) is never deleted. */
-import type { Transaction } from 'kysely';
+import { sql, type Transaction } from 'kysely';
 import type { Instant } from '../core/facts.ts';
 import type { Tables } from './tables.ts';
 
@@ -9,9 +9,9 @@ export async function forgetCallbacks(trx: Trx, before: Instant, limit: number):
   const old = trx
     .selectFrom('inbox')
     .select('n')
-    .where('done', '=', 1)
+    .where(sql<boolean>`done = 1`)
     .where('received_at', '<', before)
-    .orderBy('n')
+    .orderBy('received_at')
     .limit(limit);
   const result = await trx.deleteFrom('inbox').where('n', 'in', old).executeTakeFirst();
   return Number(result.numDeletedRows);
@@ -26,10 +26,10 @@ export async function forgetIncidents(trx: Trx, before: Instant, limit: number):
   const old = await trx
     .selectFrom('incidents')
     .select('id')
-    .where('live', '=', 0)
+    .where(sql<boolean>`live = 0`)
     .where('opened_at', '<', before)
     .where((eb) => eb(eb.fn.coalesce('released_at', 'opened_at'), '<', before))
-    .orderBy('n')
+    .orderBy('opened_at')
     .limit(INCIDENTS_AT_ONCE)
     .execute();
   const ids = old.map((row) => row.id);

@@ -13,25 +13,20 @@ type Db = Kysely<Tables> | Transaction<Tables>;
 export async function loadState(db: Db, events: readonly DomainEvent[], reopenSince: Instant): Promise<State> {
   const incidentRows = await loadIncidents(db, events, reopenSince);
   const ids = incidentRows.map((r) => r.id);
-  const holdRows = await db
-    .selectFrom('holds')
-    .selectAll()
-    .where((eb) => eb.or([eb('released_at', 'is', null), eb('incident_id', 'in', ids)]))
-    .orderBy('n')
-    .execute();
+  const open = await db.selectFrom('holds').selectAll().where('released_at', 'is', null).execute();
+  const ended = db.selectFrom('holds').selectAll().where('incident_id', 'in', among(ids)).where('released_at', 'is not', null);
+  // Two questions: asked as one, it is answered by reading all holds that there ever were (SQLite 3.53).
+  const holdRows = [...open, ...(await ended.execute())].sort((a, b) => a.n - b.n);
   const repairRows =
-    ids.length === 0 ? [] : await db.selectFrom('repairs').select('doc').where('incident_id', 'in', ids).orderBy('n').execute();
+    ids.length === 0
+      ? []
+      : await db.selectFrom('repairs').select('doc').where('incident_id', 'in', among(ids)).orderBy('n').execute();
   const ownershipRows = await db.selectFrom('ownerships').selectAll().where('state', '!=', 'none').execute();
-  const intentRows = await db
-    .selectFrom('intents')
-    .selectAll()
-    .where('state', 'in', ['planned', 'sending', 'unknown'])
-    .orderBy('n')
-    .execute();
+  const intentRows = await loadIntents(db, events);
   const counterRows = await db.selectFrom('counters').selectAll().execute();
   const serviceRow = await db.selectFrom('service').select('restored').executeTakeFirst();
   const keys = events.flatMap((e) => (e.type === 'signal' ? [e.signal.key] : []));
-  const keyRows = keys.length === 0 ? [] : await db.selectFrom('signals').select('key').where('key', 'in', keys).execute();
+  const keyRows = keys.length === 0 ? [] : await db.selectFrom('signals').select('key').where('key', 'in', among(keys)).execute();
   return {
     incidents: incidentRows.map(codec.incidentFromRow),
     holds: holdRows.map(codec.holdFromRow),
@@ -43,6 +38,30 @@ export async function loadState(db: Db, events: readonly DomainEvent[], reopenSi
     restored: codec.restoredFromRow(serviceRow),
   };
 }
+
+/** One parameter, however many they are: as many statements as there are lengths of lists were compiled, and kept. */
+const among = (values: readonly string[]) => sql<string>`(select value from json_each(${JSON.stringify(values)}))`;
+
+/**
+ * All that is not over. Of the notices those that have been told by now; only where one could not be told the others that wait for its channel are judged
+ * with it. With a chat away for hours there are thousands, and no other decision reads them.
+ */
+async function loadIntents(db: Db, events: readonly DomainEvent[]): Promise<Selectable<Tables['intents']>[]> {
+  const outcomes = events.flatMap((e) => (e.type === 'outcome' ? [e] : []));
+  const open = db.selectFrom('intents').selectAll().where(isOpen).orderBy('n');
+  const untold = outcomes.filter((e) => e.outcome.result !== 'done').map((e) => e.intentId);
+  const judged =
+    untold.length === 0
+      ? undefined
+      : await open.where('kind', '=', 'send_notice').where('id', 'in', among(untold)).limit(1).executeTakeFirst();
+  if (judged !== undefined) return open.execute();
+  const ended = outcomes.map((e) => e.intentId);
+  return open.where((eb) => eb.or([eb('kind', '!=', 'send_notice'), eb('id', 'in', among(ended))])).execute();
+}
+
+/** Written out: SQLite takes the index of those that are open only where it need not know a parameter for that. Bound, each decision read all there ever were. */
+export const isOpen = sql<boolean>`state in ('planned', 'sending', 'unknown')`;
+export const isWaiting = sql<boolean>`state in ('planned', 'unknown')`;
 
 async function loadIncidents(
   db: Db,
@@ -56,11 +75,11 @@ async function loadIncidents(
     .selectAll()
     .where((eb) =>
       eb.or([
-        eb('live', '=', 1),
-        eb('id', 'in', named),
+        sql<boolean>`live = 1`,
+        eb('id', 'in', among(named)),
         eb.and([
-          eb('airflow', 'in', [...new Set(dags.map((d) => d.airflow))]),
-          eb('dag_id', 'in', [...new Set(dags.map((d) => d.dagId))]),
+          eb('airflow', 'in', among([...new Set(dags.map((d) => d.airflow))])),
+          eb('dag_id', 'in', among([...new Set(dags.map((d) => d.dagId))])),
           eb('released_at', '>=', reopenSince),
         ]),
       ]),

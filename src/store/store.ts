@@ -19,7 +19,7 @@ import { createReadModels } from './queries.ts';
 import type { ReadModels } from './readModels.ts';
 import { forgetCallbacks, forgetIncidents } from './retention.ts';
 import { watchRoom } from './room.ts';
-import { loadState, saveDecision } from './state.ts';
+import { isOpen, isWaiting, loadState, saveDecision } from './state.ts';
 import type { Tables } from './tables.ts';
 import { createGuard, Superseded } from './trouble.ts';
 
@@ -42,7 +42,7 @@ export interface Store extends PollMemory {
   ): Promise<{ readonly claimed: readonly Claimed[]; readonly nextDue: Instant | null }>;
   /** At boot: an intent found `sending` was cut off, its outcome is unknown. */
   markInterrupted(): Promise<number>;
-  /** Snapshot of everything live, for watch lists and effects. */
+  /** Snapshot of everything live, for watch lists and effects; without the notices that wait. */
   snapshot(): Promise<State>;
   /** Deletes incidents that ended before this with all that hangs on them, and acts of that time; at most `limit` rows, 0 when none is left. */
   forgetIncidents(before: Instant, limit: number): Promise<number>;
@@ -95,29 +95,51 @@ export async function openStore(
     tail = run.catch(() => undefined);
     return run;
   };
+  /** The last snapshot, until something of it is to be changed: one pause asks three times, and nobody else writes to this file. */
+  let known: Promise<State> | null = null;
+  const forget = () => {
+    known = null;
+  };
+  /** Forgotten when it is asked for, not when it is done: whoever asks for a snapshot after that must see it. */
+  const change = <T>(work: (trx: Transaction<Tables>) => Promise<T>): Promise<T> => {
+    forget();
+    return transaction(work);
+  };
+  const snapshot = (): Promise<State> => {
+    const asked = known ?? transaction((trx) => loadState(trx, [], '9999'));
+    known = asked;
+    asked.catch(() => known === asked && forget());
+    return asked;
+  };
   return {
     evaluate: (events, reopenSince, inboxDone, decide) =>
-      transaction(async (trx) => {
+      change(async (trx) => {
         const decision = decide(await loadState(trx, events, reopenSince));
         await saveDecision(trx, decision);
         if (inboxDone.length > 0) await trx.updateTable('inbox').set({ done: 1 }).where('n', 'in', inboxDone).execute();
         return decision;
       }),
-    claim: (now, lanes, underWay) => transaction((trx) => claim(trx, now, lanes, underWay)),
-    markInterrupted: () =>
+    claim: (now, lanes, underWay) =>
       transaction(async (trx) => {
+        const done = await claim(trx, now, lanes, underWay);
+        if (done.claimed.length > 0) forget();
+        return done;
+      }),
+    markInterrupted: () =>
+      change(async (trx) => {
         const result = await trx
           .updateTable('intents')
           .set({ state: 'unknown' })
+          .where(isOpen)
           .where('state', '=', 'sending')
           .executeTakeFirst();
         return Number(result.numUpdatedRows);
       }),
-    snapshot: () => transaction((trx) => loadState(trx, [], '9999')),
+    snapshot,
     inbox: createInbox(transaction, room.need),
     ...createPollMemory(transaction, read),
     forgetCallbacks: (before, limit) => transaction((trx) => forgetCallbacks(trx, before, limit)),
-    forgetIncidents: (before, limit) => transaction((trx) => forgetIncidents(trx, before, limit)),
+    forgetIncidents: (before, limit) => change((trx) => forgetIncidents(trx, before, limit)),
     restored: async () => codec.restoredFromRow(await read.selectFrom('service').select('restored').executeTakeFirst()),
     guardWal,
     walBytes,
@@ -160,7 +182,7 @@ async function claim(
   const open = trx
     .selectFrom('intents')
     .selectAll()
-    .where('state', 'in', ['planned', 'unknown'])
+    .where(isWaiting)
     .$if(observing, (q) => q.where('kind', 'not in', CHANGES_AIRFLOW))
     .orderBy('n')
     .limit(CLAIM_WINDOW);
@@ -172,7 +194,7 @@ async function claim(
   const notices = await trx
     .selectFrom('intents')
     .selectAll()
-    .where('state', 'in', ['planned', 'unknown', 'sending'])
+    .where(isOpen)
     .where('kind', '=', 'send_notice')
     .orderBy('n')
     .execute();

@@ -2,6 +2,7 @@
 import type { Generated } from 'kysely';
 
 export interface Tables {
+  tallies: { kind: 'incidents' | 'holds' | 'intents'; value: string; n: number };
   incidents: {
     id: string;
     airflow: string;

@@ -82,6 +82,74 @@ describe('what is answered is on disk', () => {
   });
 });
 
+test('a decision has the notices that it judges, and no others', async () => {
+  const kinds: string[][] = [];
+  const sees = (event: DomainEvent) =>
+    store.evaluate([event], START, [], (state) => {
+      kinds.push(state.intents.map((i) => `${i.act.kind} ${i.id}`));
+      return decide(state, [event], { now: START, chance: 'tttttttt', policy: POLICY, world });
+    });
+  await evaluate([fails('a'), fails('c')]);
+  await sees({ type: 'tick' });
+  await sees({ type: 'outcome', intentId: 'int-1', outcome: { result: 'failed', error: 'away', retry: true } });
+  await sees({ type: 'outcome', intentId: 'int-2', outcome: { result: 'failed', error: 'away', retry: true } });
+  await sees({ type: 'outcome', intentId: 'int-1', outcome: { result: 'done', facts: { kind: 'send_notice' } } });
+  const all = ['send_notice int-1', 'survey int-2', 'send_notice int-3', 'survey int-4'];
+  const acts = ['survey int-2', 'survey int-4'];
+  expect(kinds).toEqual([acts, all, acts, ['send_notice int-1', ...acts]]);
+});
+
+test('a snapshot shows every change that was asked for before it', async () => {
+  const open = async () => (await store.snapshot()).incidents.map((i) => i.dagId);
+  expect(await open()).toEqual([]);
+  const [, seen] = await Promise.all([evaluate([fails('a')]), open()]);
+  expect(seen).toEqual(['a']);
+  expect(await store.snapshot(), 'nothing has changed').toBe(await store.snapshot());
+  const [before, , after] = await Promise.all([open(), evaluate([fails('c')]), open()]);
+  expect([before, after]).toEqual([['a'], ['a', 'c']]);
+  const { claimed } = await store.claim(START, [{ kinds: ['survey'], room: 9, record: true }], new Set());
+  expect(claimed).toHaveLength(2);
+  expect((await store.snapshot()).intents.map((i) => i.state)).toEqual(['sending', 'sending']);
+  await store.markInterrupted();
+  expect((await store.snapshot()).intents.map((i) => i.state)).toEqual(['unknown', 'unknown']);
+});
+
+test('what is counted is what is there', async () => {
+  await evaluate([fails('a'), fails('c')]);
+  await store.claim(START, [{ kinds: ['survey'], room: 9, record: true }], new Set());
+  const really = (table: string, column: string) => {
+    const peek = new Database(file(), { readonly: true });
+    const rows = peek.prepare(`select ${column} as what, count(*) as n from ${table} group by 1`).all() as {
+      what: string;
+      n: number;
+    }[];
+    peek.close();
+    return Object.fromEntries(rows.map((r) => [r.what, r.n]));
+  };
+  const counted = async () => {
+    const { incidentsByStatus, intentsByState, holdsByState } = await store.read.counts();
+    expect(incidentsByStatus).toEqual(really('incidents', 'status'));
+    expect(intentsByState).toEqual(really('intents', 'state'));
+    expect(holdsByState).toEqual(really('holds', 'state'));
+    return { incidentsByStatus, intentsByState };
+  };
+  expect(await counted()).toEqual({ incidentsByStatus: { open: 2 }, intentsByState: { planned: 2, sending: 2 } });
+  await store.markInterrupted();
+  await evaluate([{ type: 'outcome', intentId: 'int-2', outcome: { result: 'failed', error: '403', retry: false } }]);
+  await counted();
+  const hand = new Database(file());
+  const hold = "'prod', 'b', 'held', 0, '{}', '[]', 'asset', 1, '', '', 0, null";
+  hand.exec(`insert into holds values ('hold-1', 1, 'inc-1', ${hold}), ('hold-2', 2, 'inc-1', ${hold})`);
+  hand.exec("update holds set state = 'released' where n = 2");
+  await counted();
+  hand.exec("update incidents set live = 0, status = 'resolved', released_at = opened_at; update intents set state = 'done'");
+  hand.close();
+  expect((await counted()).incidentsByStatus).toEqual({ resolved: 2 });
+  const LATER = '2028-01-01T00:00:00.000Z';
+  while ((await store.forgetIncidents(LATER, 100)) > 0);
+  expect(await counted()).toEqual({ incidentsByStatus: {}, intentsByState: {} });
+});
+
 test('callbacks that are taken up and old are forgotten, others stay', async () => {
   await store.inbox.accept(callback('old'));
   await store.inbox.accept(callback('open'));
@@ -161,7 +229,10 @@ describe('one evaluation, one transaction', () => {
     await evaluate([fails('a')]);
     const state = await store.snapshot();
     expect(state.incidents).toHaveLength(1);
-    expect(state.intents.map((i) => i.act.kind)).toEqual(['send_notice', 'survey']);
+    expect(
+      state.intents.map((i) => i.act.kind),
+      "a notice is nobody's business but its own",
+    ).toEqual(['survey']);
     expect(state.counters).toMatchObject({ inc: 1, int: 2 });
     expect((await store.read.incident('inc-1'))?.signals, 'the second hearing by the same way is no second row').toHaveLength(1);
   });
