@@ -59,9 +59,8 @@ async function loadIntents(db: Db, events: readonly DomainEvent[]): Promise<Sele
   return open.where((eb) => eb.or([eb('kind', '!=', 'send_notice'), eb('id', 'in', among(ended))])).execute();
 }
 
-/** Written out: SQLite takes the index of those that are open only where it need not know a parameter for that. Bound, each decision read all there ever were. */
+/** Written out, and as in the index: SQLite takes that of the open ones only for the very same words. Bound, each decision read all there ever were. */
 export const isOpen = sql<boolean>`state in ('planned', 'sending', 'unknown')`;
-export const isWaiting = sql<boolean>`state in ('planned', 'unknown')`;
 
 async function loadIncidents(
   db: Db,

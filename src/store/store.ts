@@ -19,7 +19,7 @@ import { createReadModels } from './queries.ts';
 import type { ReadModels } from './readModels.ts';
 import { forgetCallbacks, forgetIncidents } from './retention.ts';
 import { watchRoom } from './room.ts';
-import { isOpen, isWaiting, loadState, saveDecision } from './state.ts';
+import { isOpen, loadState, saveDecision } from './state.ts';
 import type { Tables } from './tables.ts';
 import { createGuard, Superseded } from './trouble.ts';
 
@@ -182,7 +182,8 @@ async function claim(
   const open = trx
     .selectFrom('intents')
     .selectAll()
-    .where(isWaiting)
+    .where(isOpen)
+    .where('state', '!=', 'sending')
     .$if(observing, (q) => q.where('kind', 'not in', CHANGES_AIRFLOW))
     .orderBy('n')
     .limit(CLAIM_WINDOW);
