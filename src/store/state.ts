@@ -3,6 +3,7 @@ import { type Insertable, type Kysely, type Selectable, sql, type Transaction } 
 import type { Decision, State } from '../core/draft.ts';
 import type { DomainEvent, PersonAct } from '../core/events.ts';
 import type { Instant } from '../core/facts.ts';
+import { CHANGES_OUTSIDE, type IntentKind } from '../core/intent.ts';
 import { append } from './chain.ts';
 import * as codec from './codec.ts';
 import type { Tables } from './tables.ts';
@@ -16,7 +17,7 @@ export async function loadState(db: Db, events: readonly DomainEvent[], reopenSi
   const open = await db.selectFrom('holds').selectAll().where('released_at', 'is', null).execute();
   const ended = db.selectFrom('holds').selectAll().where('incident_id', 'in', among(ids)).where('released_at', 'is not', null);
   // Two questions: asked as one, it is answered by reading all holds that there ever were (SQLite 3.53).
-  const holdRows = [...open, ...(await ended.execute())].sort((a, b) => a.n - b.n);
+  const holdRows = inOrder([...open, ...(await ended.execute())]);
   const repairRows =
     ids.length === 0
       ? []
@@ -47,17 +48,19 @@ const among = (values: readonly string[]) => sql<string>`(select value from json
  * with it. With a chat away for hours there are thousands, and no other decision reads them.
  */
 async function loadIntents(db: Db, events: readonly DomainEvent[]): Promise<Selectable<Tables['intents']>[]> {
+  const open = db.selectFrom('intents').selectAll().where(isOpen);
+  const acts = await open.where('kind', 'in', ACTS).execute();
   const outcomes = events.flatMap((e) => (e.type === 'outcome' ? [e] : []));
-  const open = db.selectFrom('intents').selectAll().where(isOpen).orderBy('n');
-  const untold = outcomes.filter((e) => e.outcome.result !== 'done').map((e) => e.intentId);
-  const judged =
-    untold.length === 0
-      ? undefined
-      : await open.where('kind', '=', 'send_notice').where('id', 'in', among(untold)).limit(1).executeTakeFirst();
-  if (judged !== undefined) return open.execute();
-  const ended = outcomes.map((e) => e.intentId);
-  return open.where((eb) => eb.or([eb('kind', '!=', 'send_notice'), eb('id', 'in', among(ended))])).execute();
+  if (outcomes.length === 0) return inOrder(acts);
+  const notices = open.where('kind', '=', 'send_notice');
+  const judged = await notices.where('id', 'in', among(outcomes.map((e) => e.intentId))).execute();
+  const untold = judged.some(({ id }) => outcomes.some((e) => e.intentId === id && e.outcome.result !== 'done'));
+  return inOrder([...acts, ...(untold ? await notices.execute() : judged)]);
 }
+
+const ACTS = (Object.keys(CHANGES_OUTSIDE) as IntentKind[]).filter((kind) => kind !== 'send_notice');
+/** As they were decided. Sorted here: asked for in an order, SQLite reads all rows in that order. */
+const inOrder = <R extends { readonly n: number }>(rows: readonly R[]): R[] => rows.toSorted((a, b) => a.n - b.n);
 
 /** Written out, and as in the index: SQLite takes that of the open ones only for the very same words. Bound, each decision read all there ever were. */
 export const isOpen = sql<boolean>`state in ('planned', 'sending', 'unknown')`;

@@ -34,7 +34,8 @@ afterAll(async () => {
 /** Tables that grow with what has been; `ownerships`, `watermarks`, `facts` and `counters` grow with the site only. */
 const GROWING = /^(SCAN|SEARCH) (incidents|holds|repairs|intents|signals|timeline|timeline_chain|inbox|seen)\b(.*)$/;
 /** Through an index of those rows that are meant, or by the newest first until a page is full. */
-const FEW = /USING (COVERING )?(INDEX (holds_open|inbox_open|inbox_aside|intents_failed|incidents_live)|INTEGER PRIMARY KEY)/;
+const FEW =
+  /USING (COVERING )?(INDEX (intents_open|holds_open|inbox_open|inbox_aside|intents_failed|incidents_live)|INTEGER PRIMARY KEY)/;
 
 /** The oldest rows whatever they are, or whether there is one at all. */
 const isFew = (text: string): boolean => (/ limit /i.test(text) && !/ where /i.test(text)) || text.includes('exists (select 1');
