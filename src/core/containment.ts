@@ -85,8 +85,8 @@ function holdThem(draft: Draft, incident: Incident, wanted: readonly Reached[], 
     (dag) => !asked.includes(dag) && !home(dag) && !isClaimed(draft.holdsOf(incident.id), incident, dag),
   );
   tellGaps(draft, incident.id, survey, scope === 'home' ? unasked : silent);
-  const named = incident.gaps.find((g) => g.source === 'other_airflow')?.why ?? '';
-  const news = unasked.some((dag) => !named.includes(nameOf(dag)));
+  const silentBefore = namesIn(incident.gaps.find((g) => g.source === 'other_airflow')?.why ?? '');
+  const news = unasked.some((dag) => !silentBefore.has(nameOf(dag)));
   if (unasked.length > 0 || moved.some((dag) => !home(dag))) askElsewhere(draft, incident, false, news);
   if (silent.length > 0) askElsewhere(draft, incident, true);
 }
@@ -214,9 +214,10 @@ function tellGaps(draft: Draft, incidentId: string, { scope, switches }: Survey,
 }
 
 const nameOf = (d: DagRef): string => `${d.dagId} of ${d.airflow}`;
+const SILENT = 'it does not answer, so these are not held yet: ';
+const namesIn = (why: string): ReadonlySet<string> => new Set(why.slice(SILENT.length).split(', '));
 
 function silence(notHeld: readonly DagRef[]): LineageGap[] {
   if (notHeld.length === 0) return [];
-  const names = notHeld.map(nameOf).join(', ');
-  return [{ source: 'other_airflow', why: `it does not answer, so these are not held yet: ${names}` }];
+  return [{ source: 'other_airflow', why: SILENT + notHeld.map(nameOf).join(', ') }];
 }

@@ -276,6 +276,23 @@ describe('a DAG of another Airflow', () => {
     expect(s.incident().gaps).toEqual([]);
   });
 
+  it('which does not answer is asked at once about one more DAG, also where the name of another one ends like it', () => {
+    const s = new Scenario(['a>dev/bc']);
+    s.fails('a');
+    const home = () => s.surveyed({ scope: 'home', switches: [s.switches('prod')] });
+    home();
+    s.surveyedElsewhere();
+    const asked = () => s.open('survey_elsewhere').map((i) => Date.parse(i.dueAt) - Date.parse(s.now));
+    expect(asked()).toEqual([30_000]);
+    s.when({ type: 'lineage_changed', airflow: 'prod' });
+    home();
+    expect(asked(), 'nobody new').toEqual([30_000]);
+    s.learns('a>dev/c');
+    s.when({ type: 'lineage_changed', airflow: 'prod' });
+    home();
+    expect(asked()).toContain(0);
+  });
+
   it('which does not answer before the incident is over is nobody’s alarm any more', () => {
     const s = elsewhere();
     s.fails('a');
