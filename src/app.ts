@@ -133,6 +133,8 @@ const standing = async (store: Store, worker: Worker, closing: boolean) => ({
   silent: worker.troubles(),
   trouble: store.trouble,
   restored: await store.restored(),
+  // More than are held at once anywhere.
+  held: (await store.read.holds({ active: true, limit: 5_000 })).items,
 });
 
 function known<T>(all: ReadonlyMap<string, T>, airflow: string): T {

@@ -1,6 +1,7 @@
 import type { Config } from './config.ts';
 import { holdsWanting, type State, sameDag } from './core/draft.ts';
 import type { MissedFacts } from './core/events.ts';
+import type { DagRef } from './core/facts.ts';
 import type { Hold } from './core/hold.ts';
 import { sentence } from './core/reason.ts';
 import type { Restored } from './core/restore.ts';
@@ -15,6 +16,8 @@ interface Standing {
   readonly restored: Restored | null;
   /** Channels that nothing reaches. */
   readonly silent: readonly ChannelTrouble[];
+  /** What is held. */
+  readonly held: readonly DagRef[];
 }
 
 /** Able to accept and to act. An Airflow that cannot be reached does not make the service unready: it still hears callbacks and says so. */
@@ -23,15 +26,17 @@ export function describeHealth(
   version: string,
   pollers: ReadonlyMap<string, () => PollerState>,
   world: WorldCache,
-  { closing, trouble, restored, silent }: Standing,
+  { closing, trouble, restored, silent, held }: Standing,
 ): Health {
-  const airflows = config.airflows.map(({ id }) => {
+  const airflows = config.airflows.map(({ id }): Health['airflows'][number] => {
     const state = pollers.get(id)?.();
     const gaps = world.hasRead(id) ? world.gaps(id).map((g) => `${g.source}: ${g.why}`) : [];
     const [verdict, detail] = judge(state, gaps);
     const { version = null, lastPollAt = null, clockSkewMs = null } = state ?? {};
     return { id, version, state: verdict, detail, lastPollAt, clockSkewSeconds: clockSkewMs && clockSkewMs / 1000, gaps };
   });
+  const gone = [...new Set(held.map((h) => h.airflow))].filter((id) => !config.airflows.some((a) => a.id === id));
+  airflows.push(...gone.map((id) => notConfigured(id, held)));
   // A restored file does not make it unready: callbacks must still come in.
   const observing = restored
     ? [`the database was restored (${restored.because}): nothing is changed in Airflow until an admin confirms`]
@@ -43,6 +48,14 @@ export function describeHealth(
       `nobody has been told anything by channel ${channel} since ${new Date(sinceMs).toISOString()}: it is tried again`,
   );
   return { ready, reasons: ready ? observing : refused, untold, version, mode: config.policy.mode, airflows };
+}
+
+/** Nobody polls it and nobody can unpause there: what it holds would stay held without a word. */
+function notConfigured(id: string, held: readonly DagRef[]): Health['airflows'][number] {
+  const dags = [...new Set(held.flatMap((h) => (h.airflow === id ? [h.dagId] : [])))];
+  const named = dags.length > 3 ? `${dags.slice(0, 3).join(', ')} and ${dags.length - 3} more` : dags.join(', ');
+  const detail = `not in the configuration any more; still held there, until it is back in it or somebody unpauses them: ${named}`;
+  return { id, version: null, state: 'unreachable', detail, lastPollAt: null, clockSkewSeconds: null, gaps: [] };
 }
 
 const SKEW_WORDS = [

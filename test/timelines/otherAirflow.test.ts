@@ -1,4 +1,7 @@
 /** A DAG of another Airflow that reads what fails here: its switch is that Airflow's, and so is the log that says who moved it. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { type FakeAirflow, startFakeAirflow } from '../support/fakeAirflow/index.ts';
 import { type Json, type Service, startService } from '../support/service.ts';
@@ -15,7 +18,7 @@ async function airflow(generation: 2 | 3): Promise<FakeAirflow> {
 }
 
 /** `a` of prod is read by `c` of dev; the log of prod is much longer than that of dev. */
-async function site(generation: 2 | 3) {
+async function site(generation: 2 | 3, folder?: string) {
   const [prod, dev] = [await airflow(generation), await airflow(generation)];
   prod.dag('a', { tasks: { make: { outlets: ['s3://a'] } } });
   prod.dag('b', { tasks: { read: {} }, schedule: { assets: 's3://a' } });
@@ -26,7 +29,11 @@ async function site(generation: 2 | 3) {
     prod.person().unpause('busy');
   }
   prod.setOutcome('a', 'make', 'failed');
-  const service = await startService(prod, { others: { dev }, edges: [{ from: 'prod/a', to: 'dev/c' }] });
+  const service = await startService(prod, {
+    others: { dev },
+    edges: [{ from: 'prod/a', to: 'dev/c' }],
+    ...(folder ? { folder } : {}),
+  });
   open.push(service);
   return { prod, dev, service };
 }
@@ -52,6 +59,32 @@ describe.each([2, 3] as const)('on Airflow %i', (generation) => {
     await fails(prod);
     await service.until('c is paused', async () => dev.isPaused('c'));
     expect(await heals(prod, service)).toEqual({ b: 'released', c: 'released' });
+    expect(dev.isPaused('c')).toBe(false);
+  });
+
+  test('taken out of the configuration, it is named with what stays held there; back in it, that is let go', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'fd-stray-'));
+    open.push({ stop: async () => rmSync(folder, { recursive: true }) });
+    const { prod, dev, service } = await site(generation, folder);
+    await fails(prod);
+    await service.until('c is paused', async () => dev.isPaused('c'));
+    await service.reaches('contained', 'a');
+    await service.stop();
+    const without = await startService(prod, { folder });
+    const states = async (s: Service) => (await s.get('/readyz')).airflows.map((a: Json) => [a.id, a.detail]);
+    const detail = 'not in the configuration any more; still held there, until it is back in it or somebody unpauses them: c';
+    expect(await states(without)).toContainEqual(['dev', detail]);
+    prod.setOutcome('a', 'make', 'success');
+    prod.person().clear('a', 'r1');
+    await prod.until((f) => f.runs('a')[0]?.state === 'success');
+    await without.app.poll();
+    expect((await without.get('/readyz')).ready).toBe(true);
+    await without.stop();
+    expect(dev.isPaused('c')).toBe(true);
+    const again = await startService(prod, { folder, others: { dev }, edges: [{ from: 'prod/a', to: 'dev/c' }] });
+    open.push(again);
+    expect((await states(again)).map(([id]: string[]) => id)).toEqual(['prod', 'dev']);
+    await again.reaches('resolved', 'a');
     expect(dev.isPaused('c')).toBe(false);
   });
 
