@@ -64,14 +64,16 @@ function decideOne(draft: Draft, event: DomainEvent): void {
 }
 
 /** An intent has ended, or is to be tried again. An outcome of an intent that is over already changes nothing. */
-function conclude(draft: Draft, intentId: string, outcome: Outcome): void {
+function conclude(draft: Draft, intentId: string, how: Outcome): void {
   const found = draft.intent(intentId);
   if (!found || found.state === 'done' || found.state === 'failed') return;
-  if (outcome.result === 'done') {
+  if (how.result === 'done') {
     draft.putIntent({ ...found, state: 'done', lastError: null });
-    return apply(draft, found, outcome.facts);
+    return apply(draft, found, how.facts);
   }
   const intent = lookAlone(draft, found);
+  // What was refused may have been another one's: it is believed where it was asked for alone.
+  const outcome = intent !== found && how.result === 'failed' ? { ...how, retry: true } : how;
   if (outcome.result === 'not_yet') {
     draft.putIntent(notYet(intent, outcome.why, draft.now));
     if (intent.act.kind === 'plan_repair') planWaits(draft, intent.act.repairId, outcome.why);

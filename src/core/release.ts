@@ -220,15 +220,18 @@ export function lookAlone(draft: Draft, intent: Intent): Intent {
 /** What DAGs that run by now missed until they did. Nothing: Airflow refuses to say, and what was planned before counts. */
 export function lookedAgain(draft: Draft, intentId: string, act: LookAct, missed: readonly MissedInputs[]): void {
   const given = new Set<string>();
+  const shared = incidentsOf(act).length > 1;
   for (const incidentId of incidentsOf(act)) {
     const incident = draft.findIncident(incidentId);
     if (!incident) continue;
     const asked = (d: Delivery) => d.state === 'waiting' && d.look === intentId && draft.holdingOn(d).length === 0;
     const known = missed.filter((m) => incident.deliveries.some((d) => asked(d) && sameDag(m, d)));
     const assets = known.flatMap((m) => m.missedAssets.filter((a) => a.events > 0).map((a) => a.assetKey));
+    // Asked about together none is another's reader that had it: an order that waits must not stand until the others have been given theirs.
+    const mustWait = shared && (!mayGive(incident) || isLettingGo(draft, incidentId));
     // What another one has just been given by this look may have reached these too: only another look can tell.
-    const again = assets.some((key) => given.has(key));
-    for (const key of assets) given.add(key);
+    const again = mustWait || assets.some((key) => given.has(key));
+    if (!mustWait) for (const key of assets) given.add(key);
     const settledBy = (d: Delivery) => (again ? lookLater(d) : known.some((m) => sameDag(m, d)) ? d : asPlanned(d));
     const deliveries = incident.deliveries.map((d) => (asked(d) ? settledBy(d) : d));
     draft.patchIncident(incident.id, {

@@ -2,7 +2,7 @@
  * The store as the rest of the program sees it. Transactions run one after the other: one connection, one writer, and nothing but the store
  * itself is awaited inside.
  */
-import type { Selectable, Transaction } from 'kysely';
+import type { Kysely, Selectable, Transaction } from 'kysely';
 import type { Decision, State } from '../core/draft.ts';
 import type { DomainEvent } from '../core/events.ts';
 import type { Instant } from '../core/facts.ts';
@@ -105,8 +105,14 @@ export async function openStore(
     forget();
     return transaction(work);
   };
-  const snapshot = (): Promise<State> => {
-    const asked = known ?? transaction((trx) => loadState(trx, [], '9999'));
+  const snapshot = async (): Promise<State> => {
+    const kept = known;
+    if (kept !== null) {
+      // From memory, and not past the fence: whoever was superseded is to learn it at whatever it asks.
+      await guard.run(() => refuseIfSuperseded(read, epoch));
+      return kept;
+    }
+    const asked = transaction((trx) => loadState(trx, [], '9999'));
     known = asked;
     asked.catch(() => known === asked && forget());
     return asked;
@@ -158,7 +164,7 @@ export async function openStore(
 }
 
 /** The lock file may have been deleted, or not be honoured by the file system: whoever started last has the file, the other one stops. */
-async function refuseIfSuperseded(trx: Transaction<Tables>, epoch: number): Promise<void> {
+async function refuseIfSuperseded(trx: Kysely<Tables>, epoch: number): Promise<void> {
   const row = await trx.selectFrom('service').select('epoch').executeTakeFirst();
   if (row?.epoch !== epoch)
     throw new Superseded(

@@ -563,12 +563,43 @@ describe('the second look, once they run', () => {
       expect(orders(s)).toHaveLength(3);
     });
 
-    test('that Airflow refuses to say counts for one: the others ask for themselves', () => {
-      const s = waiting()
-        .lookedAgain([of('b', A)])
-        .refused('plan_delivery', '403');
-      expect(orders(s).map((o) => 'dagIds' in o && o.dagIds)).toEqual([['b'], ['c']]);
-      expect(asked(s)).toMatchObject([[{ dagId: 'd' }]]);
+    test('that Airflow refuses to say is believed when it was asked for alone: the refusal may have been another one’s', () => {
+      const s = healed(['a>b', 'y>c', 'z>d']);
+      for (const cause of ['y', 'z']) s.contained(cause);
+      s.sees({ runs: ['y', 'z'].map((cause) => run(cause, 'r1', { state: 'success', startDate: RERUN })) });
+      const nothing = missed('c', { missedAssets: [missedAsset(X, { events: 0 })] });
+      s.releasePlanned([of('b', A), nothing, of('d', 's3://y')])
+        .unpaused()
+        .lookedAgain([of('b', A)]);
+      s.refused('plan_delivery', 'GET /dags/d/details: 403');
+      expect(asked(s)).toMatchObject([[{ dagId: 'c' }], [{ dagId: 'd' }]]);
+      const [c, d] = s.open('plan_delivery');
+      s.when({
+        type: 'outcome',
+        intentId: c?.id ?? '',
+        outcome: { result: 'done', facts: { kind: 'plan_delivery', missed: [of('c', X)] } },
+      });
+      s.when({ type: 'outcome', intentId: d?.id ?? '', outcome: { result: 'failed', error: '403', retry: false } });
+      expect(orders(s)).toMatchObject([{ dagIds: ['b'] }, { uri: X, dagIds: ['c'] }, { dagIds: ['d'] }]);
+      expect(asked(s)).toEqual([]);
+    });
+
+    test('of one that may not be given anything yet: it is looked for alone later, or others that had its event would have it twice', () => {
+      const s = healed(['a>b', 'y>c', 'y>e', 'z>d']);
+      for (const cause of ['y', 'z']) s.contained(cause);
+      s.sees({ runs: ['y', 'z'].map((cause) => run(cause, 'r1', { state: 'success', startDate: RERUN })) });
+      s.releasePlanned([of('b', A), of('c', X), of('e', 's3://e'), of('d', X)]).unpaused();
+      s.lookedAgain([of('b', A)]);
+      s.delivered();
+      s.later(1_000).fails('y', 'r2');
+      s.lookedAgain([of('c', X), of('e', 's3://e'), of('d', X)]);
+      expect(orders(s)).toMatchObject([{ how: 'event', uri: X, dagIds: ['d'] }]);
+      s.delivered();
+      s.forgets('y>c');
+      s.surveyed().paused();
+      expect(asked(s)).toMatchObject([[{ dagId: 'c' }]]);
+      s.lookedAgain([missed('c', { missedAssets: [missedAsset(X, { events: 0 })] })]);
+      expect(orders(s)).toEqual([]);
     });
 
     test('that must wait for an event gives the others their turn after a minute', () => {

@@ -99,6 +99,29 @@ test('a decision has the notices that it judges, and no others', async () => {
   expect(kinds).toEqual([acts, all, acts, ['send_notice int-1', ...acts]]);
 });
 
+test('a restored file drops what it was about to tell', async () => {
+  await evaluate([fails('a')]);
+  const hand = new Database(file());
+  const restored = { at: START, because: 'a copy', knowsUntil: START, fileSaid: null };
+  hand.prepare('update service set restored = ?').run(JSON.stringify(restored));
+  hand.close();
+  await evaluate([{ type: 'restored', paused: [] }]);
+  const { claimed } = await store.claim(
+    '2026-11-22T00:00:00.000Z',
+    [{ kinds: ['send_notice'], room: 9, record: true }],
+    new Set(),
+  );
+  expect(claimed).toEqual([]);
+});
+
+test('a snapshot from memory does not pass the fence', async () => {
+  await store.snapshot();
+  const hand = new Database(file());
+  hand.exec('update service set epoch = epoch + 1');
+  hand.close();
+  await expect(store.snapshot()).rejects.toThrow('another Firedamper was started');
+});
+
 test('a snapshot shows every change that was asked for before it', async () => {
   const open = async () => (await store.snapshot()).incidents.map((i) => i.dagId);
   expect(await open()).toEqual([]);
