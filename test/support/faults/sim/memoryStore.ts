@@ -155,7 +155,7 @@ function load(disk: Disk, events: readonly DomainEvent[], reopenSince: string): 
     holds: [...disk.holds.values()].filter((h) => h.releasedAt === null || ids.has(h.incidentId)),
     ownerships: [...disk.ownerships.values()].filter((o) => o.state !== 'none'),
     repairs: [...disk.repairs.values()].filter((r) => ids.has(r.incidentId)),
-    intents: [...disk.intents.values()].filter((i) => i.state === 'planned' || i.state === 'sending' || i.state === 'unknown'),
+    intents: loadIntents(disk, events),
     knownSignals: new Set(keys.filter((k) => disk.signalKeys.has(k))),
     counters: { ...disk.counters },
   };
@@ -171,6 +171,16 @@ function namedIncidents(disk: Disk, events: readonly DomainEvent[]): ReadonlySet
       disk.holds.get(value(a, 'holdId'))?.incidentId ?? '',
     ]),
   );
+}
+
+/** Notices only where they are judged, as `src/store/state.ts` does. */
+function loadIntents(disk: Disk, events: readonly DomainEvent[]): Intent[] {
+  const open = [...disk.intents.values()].filter((i) => isUnderWay(i.state));
+  const outcomes = new Map(events.flatMap((e) => (e.type === 'outcome' ? [[e.intentId, e.outcome.result] as const] : [])));
+  const isNotice = (i: Intent) => i.act.kind === 'send_notice';
+  const untold = (i: Intent) => isNotice(i) && outcomes.has(i.id) && outcomes.get(i.id) !== 'done';
+  if (events.some((e) => e.type === 'restored') || open.some(untold)) return open;
+  return open.filter((i) => !isNotice(i) || outcomes.has(i.id));
 }
 
 function save(disk: Disk, d: Decision): void {
