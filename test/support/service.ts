@@ -103,7 +103,7 @@ function makeService(app: App, folder: string, temporary: boolean): Service {
     return { status: response.status, body: await response.json().catch(() => null) };
   };
   const get: Service['get'] = async (path) => (await call('vera', 'GET', path)).body;
-  const until: Service['until'] = async (what, check, ms = 10_000) => {
+  const until: Service['until'] = async (what, check, ms = 60_000) => {
     const end = performance.now() + ms;
     for (;;) {
       const found = await check();

@@ -218,7 +218,7 @@ export class FakeAirflow {
   }
 
   /** Resolves when `check` holds; rejects after `ms`. */
-  async until(check: (fake: this) => boolean, ms = 5_000): Promise<void> {
+  async until(check: (fake: this) => boolean, ms = 30_000): Promise<void> {
     const end = performance.now() + ms;
     while (!check(this)) {
       if (performance.now() > end) throw new Error('the fake Airflow did not come to that state in time');
