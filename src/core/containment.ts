@@ -2,14 +2,14 @@
  * Containment: whom to hold, whom to spare, and why. As little as possible (only the readers of what the failed task and the tasks it
  * stops would have made), never a protected DAG, never more than the caps, and never a DAG that the repair itself would wait for.
  */
-import { type Draft, dagKey } from './draft.ts';
+import { type Draft, dagKey, sameDag } from './draft.ts';
 import type { Survey } from './events.ts';
 import type { DagFacts, DagRef, LineageGap, RunFacts } from './facts.ts';
 import { anyGlob } from './glob.ts';
 import { hold, isClaimed, settleContainment, switchOf } from './holding.ts';
 import type { Incident, Spared } from './incident.ts';
 import type { IntentAct } from './intent.ts';
-import { isOver } from './lifecycle.ts';
+import { isHolding, isOver } from './lifecycle.ts';
 import { affectedTasks, blocksRepair, describePath, type Reached, walk } from './lineage.ts';
 import { type Reason, reason } from './reason.ts';
 import { activeRepair, rerunByUs } from './status.ts';
@@ -169,11 +169,18 @@ function applyCaps(draft: Draft, incident: Incident, wanted: readonly Reached[])
   const { maxDags, maxShare } = draft.policy.hold;
   const byShare = total >= SHARE_COUNTS_FROM ? Math.max(1, Math.floor(total * maxShare)) : Number.POSITIVE_INFINITY;
   const cap = Math.min(maxDags, byShare);
-  const held = new Set(draft.holdsOf(incident.id).map(dagKey));
+  const holds = draft.holdsOf(incident.id);
+  const held = new Set(holds.map(dagKey));
+  // What the links do not reach any more stays held till the end, and takes its place: three were held where two were allowed (simulator, seed 1732).
+  const besides = holds.filter((h) => isHolding(h.state) && !wanted.some((d) => sameDag(d, h))).length;
+  const room = Math.max(0, cap - besides);
   const sorted = [...wanted].sort(
     (a, b) => Number(held.has(dagKey(b))) - Number(held.has(dagKey(a))) || a.depth - b.depth || (a.dagId < b.dagId ? -1 : 1),
   );
-  return { within: sorted.slice(0, cap), over: sorted.slice(cap).map((d) => spare(d, reason('over_cap', { cap: String(cap) }))) };
+  return {
+    within: sorted.slice(0, room),
+    over: sorted.slice(room).map((d) => spare(d, reason('over_cap', { cap: String(cap) }))),
+  };
 }
 
 function tellSpared(draft: Draft, incident: Incident, spared: readonly Spared[]): void {

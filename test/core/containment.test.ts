@@ -132,6 +132,15 @@ describe('whom not to hold', () => {
     expect([s.holds(), s.spared()]).toEqual([{ a: 'held', b: 'held' }, { c: 'over_cap' }]);
   });
 
+  test('what the links do not reach any more stays held, and takes its place under the cap', () => {
+    const s = new Scenario(['a>b', 'a>c', 'a>d'], { policy: { hold: { maxDags: 2 } } }).contained('a');
+    expect([s.holds(), s.spared()]).toEqual([{ b: 'held', c: 'held' }, { d: 'over_cap' }]);
+    s.forgets('a>b');
+    s.when({ type: 'lineage_changed', airflow: 'prod' });
+    s.surveyed();
+    expect([s.holds(), s.spared()]).toEqual([{ b: 'held', c: 'held' }, { d: 'over_cap' }]);
+  });
+
   test('further away than the policy reaches', () => {
     const s = new Scenario(['a>b', 'b>c'], { policy: { hold: { maxDepth: 1 } } }).contained('a');
     expect(s.spared()).toEqual({ c: 'over_depth' });

@@ -165,7 +165,8 @@ export class Simulation {
       claim: async (...args) => {
         const answer = await store.claim(...args);
         for (const { intent } of answer.claimed) {
-          this.truth.claims.set(intent.id, this.airflow.nextSeq());
+          // The first one: sent after it, a request may be answered after a crash and the next claim (seed 1622).
+          if (!this.truth.claims.has(intent.id)) this.truth.claims.set(intent.id, this.airflow.nextSeq());
           this.truth.concluded.delete(intent.id);
           if (intent.act.kind === 'pause_dag') this.truth.switchOf(intent.act.dagId).attemptSeq = this.airflow.nextSeq();
         }
