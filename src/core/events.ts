@@ -168,6 +168,8 @@ export interface Observation {
     readonly paused: boolean;
     readonly who: string | null;
   }[];
+  /** DAGs that we hold and that Airflow does not have any more, with our last request about it when the look began. */
+  readonly goneDags?: readonly { readonly dagId: string; readonly op: string | null }[];
   /** Runs of DAGs that were released, newest first. */
   readonly releasedRuns: readonly RunFacts[];
   /** Released DAGs whose runs could not be read: nothing is known of them. */

@@ -8,7 +8,7 @@ import type { Observation } from './events.ts';
 import type { RunFacts } from './facts.ts';
 import type { Incident, IncidentRun } from './incident.ts';
 import { isOver } from './lifecycle.ts';
-import { observePause } from './ownership.ts';
+import { observeGone, observePause } from './ownership.ts';
 import { reason } from './reason.ts';
 import { observeReleased, settleRelease } from './release.ts';
 import { observeSteps } from './repair.ts';
@@ -19,8 +19,11 @@ import { allWhole, isWhole, verify } from './verification.ts';
 export function observe(draft: Draft, airflow: string, seen: Observation): void {
   // A look takes seconds. One that began before we let a DAG go and held it anew saw our own unpause, not a person's (simulator, seed 256 with a clock
   // that jumps ahead: the hold was ceded, and the DAG stayed paused for ever).
-  const current = seen.paused.filter((p) => draft.ownership({ airflow, dagId: p.dagId }).op === p.op);
+  const isCurrent = (p: { readonly dagId: string; readonly op: string | null }) =>
+    draft.ownership({ airflow, dagId: p.dagId }).op === p.op;
+  const current = seen.paused.filter(isCurrent);
   const ceding = current.flatMap((p) => observePause(draft, { airflow, dagId: p.dagId }, p.paused, p.who));
+  for (const { dagId } of (seen.goneDags ?? []).filter(isCurrent)) ceding.push(...observeGone(draft, { airflow, dagId }));
   // A release may have waited for just this: somebody was asked about the DAG, and unpaused it in Airflow instead of answering (simulator, seed 6203).
   for (const id of new Set(ceding)) settleRelease(draft, id);
   observeSteps(draft, airflow, seen.runs);

@@ -124,3 +124,16 @@ export function observePause(draft: Draft, dag: DagRef, isPaused: boolean, who: 
   for (const h of holds) cede(draft, h, reason('person_unpaused', { who: who ?? 'somebody' }));
   return holds.map((h) => h.incidentId);
 }
+
+/**
+ * Deleted in Airflow, and our pause with it. Created anew it is paused as Airflow pauses whatever is new, or by a person: unpausing that one would start
+ * what nobody has let run yet (simulator, seed 1799).
+ */
+export function observeGone(draft: Draft, dag: DagRef): readonly string[] {
+  const own = draft.ownership(dag);
+  if (own.state !== 'ours' && own.state !== 'foreign') return [];
+  const holds = draft.holdingOn(dag).filter((h) => h.state !== 'intended');
+  draft.putOwnership({ ...own, state: 'none', since: null, op: movedByOthers(draft) });
+  for (const h of holds) end(draft, h, reason('dag_gone'));
+  return holds.map((h) => h.incidentId);
+}

@@ -345,7 +345,8 @@ async function observe(
   const seen = {
     runs: [...byId.flatMap((r) => r.run ?? []), ...ranges.flat(), ...latest.flat()],
     goneRuns: byId.filter((r) => r.run === null).map(({ dagId, runId }) => ({ dagId, runId })),
-    paused: paused.flat(),
+    paused: paused.flatMap((p) => p.paused),
+    goneDags: paused.flatMap((p) => p.goneDags),
     releasedRuns: released.flatMap((r) => r.runs),
     unreadReleased: w.released.filter((dagId) => !released.some((r) => r.dagId === dagId)),
   };
@@ -357,14 +358,23 @@ async function pauseStates(
   client: AirflowClient,
   watched: WatchList['paused'],
   dagCount: number,
-): Promise<Observation['paused']> {
+): Promise<Required<Pick<Observation, 'paused' | 'goneDags'>>> {
   const viaList = watched.length > Math.max(1, Math.ceil(dagCount / PAGE));
-  const dags = viaList
-    ? await client.listDags()
-    : await Promise.all(watched.map((w) => client.getDag(w.dagId).catch(() => null)));
-  const states = new Map(dags.flatMap((d) => (d ? [[d.dagId, d.paused] as const] : [])));
+  const listed = viaList ? await client.listDags() : [];
+  // The list leaves out what is not parsed just now, and that is paused as it was: only its own page says that a DAG is gone (2.9-3.3).
+  const unlisted = watched.filter((w) => !listed.some((d) => d.dagId === w.dagId));
+  const gone = new Set<string>();
+  const asked = await Promise.all(
+    unlisted.map(({ dagId }) =>
+      client.getDag(dagId).catch((error: unknown) => {
+        if (error instanceof AirflowError && error.kind === 'not_found') gone.add(dagId);
+        return null;
+      }),
+    ),
+  );
+  const states = new Map([...listed, ...asked].flatMap((d) => (d ? [[d.dagId, d.paused] as const] : [])));
   const seen = watched.flatMap((w) => (states.has(w.dagId) ? [{ ...w, paused: states.get(w.dagId) === true }] : []));
-  return Promise.all(
+  const paused = await Promise.all(
     seen.map(async (s) => ({
       dagId: s.dagId,
       op: s.op,
@@ -372,6 +382,7 @@ async function pauseStates(
       who: s.paused ? null : await lastToucher(client, s.dagId, s.auditCursor),
     })),
   );
+  return { paused, goneDags: watched.flatMap(({ dagId, op }) => (gone.has(dagId) ? [{ dagId, op }] : [])) };
 }
 
 async function lastToucher(client: AirflowClient, dagId: string, after: number | null): Promise<string | null> {

@@ -95,27 +95,15 @@ export async function openStore(
     tail = run.catch(() => undefined);
     return run;
   };
-  /** The last snapshot, until something of it is to be changed: one pause asks three times, and nobody else writes to this file. */
-  let known: Promise<State> | null = null;
-  const forget = () => {
-    known = null;
-  };
+  const { snapshot, forget } = remembered(
+    () => transaction((trx) => loadState(trx, [], '9999')),
+    // From memory, and not past the fence: whoever was superseded is to learn it at whatever it asks.
+    () => guard.run(() => refuseIfSuperseded(read, epoch)),
+  );
   /** Forgotten when it is asked for, not when it is done: whoever asks for a snapshot after that must see it. */
   const change = <T>(work: (trx: Transaction<Tables>) => Promise<T>): Promise<T> => {
     forget();
     return transaction(work);
-  };
-  const snapshot = async (): Promise<State> => {
-    const kept = known;
-    if (kept !== null) {
-      // From memory, and not past the fence: whoever was superseded is to learn it at whatever it asks.
-      await guard.run(() => refuseIfSuperseded(read, epoch));
-      return kept;
-    }
-    const asked = transaction((trx) => loadState(trx, [], '9999'));
-    known = asked;
-    asked.catch(() => known === asked && forget());
-    return asked;
   };
   return {
     evaluate: (events, reopenSince, inboxDone, decide) =>
@@ -131,16 +119,7 @@ export async function openStore(
         if (done.claimed.length > 0) forget();
         return done;
       }),
-    markInterrupted: () =>
-      change(async (trx) => {
-        const result = await trx
-          .updateTable('intents')
-          .set({ state: 'unknown' })
-          .where(isOpen)
-          .where('state', '=', 'sending')
-          .executeTakeFirst();
-        return Number(result.numUpdatedRows);
-      }),
+    markInterrupted: () => change(markInterrupted),
     snapshot,
     inbox: createInbox(transaction, room.need),
     ...createPollMemory(transaction, read),
@@ -159,6 +138,33 @@ export async function openStore(
     close: async () => {
       await tail;
       await close();
+    },
+  };
+}
+
+async function markInterrupted(trx: Transaction<Tables>): Promise<number> {
+  const sending = trx.updateTable('intents').set({ state: 'unknown' }).where(isOpen).where('state', '=', 'sending');
+  return Number((await sending.executeTakeFirst()).numUpdatedRows);
+}
+
+/** The last snapshot, until something of it is to be changed: one pause asks three times, and nobody else writes to this file. */
+function remembered(load: () => Promise<State>, fence: () => Promise<void>): { snapshot(): Promise<State>; forget(): void } {
+  let known: Promise<State> | null = null;
+  const forget = () => {
+    known = null;
+  };
+  return {
+    forget,
+    snapshot: async () => {
+      const kept = known;
+      if (kept !== null) {
+        await fence();
+        return kept;
+      }
+      const asked = load();
+      known = asked;
+      asked.catch(() => known === asked && forget());
+      return asked;
     },
   };
 }

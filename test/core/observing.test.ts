@@ -269,3 +269,30 @@ describe('a later run', () => {
     expect(s.incident().status).toBe('contained');
   });
 });
+
+describe('a DAG that we hold is deleted in Airflow', () => {
+  const gone = (s: Scenario, op = s.opOf('b')) => s.sees({ goneDags: [{ dagId: 'b', op }] });
+
+  test('its hold ends, and one that is created anew under its name is nobody’s: what is paused then is not let go', () => {
+    const s = new Scenario(['a>b', 'a>c']).contained('a');
+    gone(s);
+    expect(s.holds()).toEqual({ b: 'released', c: 'held' });
+    expect(s.ownership('b')?.state).toBe('none');
+    expect(s.history('hold.released')).toEqual(['b dag_gone (firedamper)']);
+    s.sees({ runs: [run('a', 'r1', { state: 'success', startDate: '2026-11-21T06:10:00.000Z' })] });
+    s.releasePlanned();
+    expect(s.acts()).toEqual(['unpause c']);
+  });
+
+  test('a look that began before it was held anew says nothing of it', () => {
+    const s = new Scenario(['a>b']).contained('a');
+    gone(s, 'fd-older');
+    expect(s.holds()).toEqual({ b: 'held' });
+  });
+
+  test('what nothing of ours holds is no news', () => {
+    const s = new Scenario(['a>b']);
+    gone(s);
+    expect(s.state.ownerships).toEqual([]);
+  });
+});

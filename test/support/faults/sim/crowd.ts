@@ -53,6 +53,8 @@ export function deleteHeld(sim: Simulation): void {
   const dagId = chance.pick(held);
   sim.note(`gerda deletes ${dagId}`);
   truth.figures.deleted++;
+  const spec = dags.get(dagId)?.spec;
+  if (spec !== undefined) truth.deleted.set(dagId, { spec, at: time.now });
   dags.delete(dagId);
   runs.delete(dagId);
   for (const run of [...active]) if (run.dagId === dagId) active.delete(run);

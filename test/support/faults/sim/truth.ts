@@ -9,6 +9,7 @@ import type { Intent } from '../../../../src/core/intent.ts';
 import { isOver } from '../../../../src/core/lifecycle.ts';
 import type { Repair, Step } from '../../../../src/core/plan.ts';
 import type { HeardSignal } from '../../../../src/core/signal.ts';
+import type { DagSpec } from '../../fakeAirflow/types.ts';
 
 export interface Touch {
   readonly seq: number;
@@ -96,7 +97,9 @@ export class Truth {
   /** Ids of callbacks that were answered 202. */
   readonly acknowledged = new Set<string>();
   readonly notices: string[] = [];
-  /** Place at which each attempt was claimed, the last one, and at which its outcome was on disk. */
+  /** DAGs that somebody deleted: the links of the last survey reach behind them until the next one. */
+  readonly deleted = new Map<string, { readonly spec: DagSpec; readonly at: number }>();
+  /** Place at which each intent was first claimed, and at which its outcome was on disk. */
   readonly claims = new Map<string, number>();
   readonly concluded = new Map<string, number>();
   /** Unpauses that were judged when they were decided. */
