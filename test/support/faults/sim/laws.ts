@@ -41,12 +41,14 @@ function noteAuditRead({ truth }: Courtroom, p: Processed): void {
   else truth.switchOf(dagId).auditReadSeq = p.seq;
 }
 
+const LONGEST_OUTAGE_MS = 900_000;
+
 /** Law: only what is downstream of a failure, never what is protected; and no second pause against a person who has unpaused. */
 function judgePause({ truth, site, airflow }: Courtroom, p: Processed, e: Effect): void {
   const s = truth.switchOf(e.dagId);
   truth.figures.pauses++;
-  // More is held for as long as nobody can know that a link is gone: a survey that is late by a minute (seed 2114).
-  const known = [...truth.deleted].filter(([, d]) => p.at - d.at <= site.surveyIntervalMs + 60_000);
+  // More is held for as long as nobody can know that a link is gone: until the next survey, which an outage may put off (seeds 2114, 2842).
+  const known = [...truth.deleted].filter(([, d]) => p.at - d.at <= site.surveyIntervalMs + LONGEST_OUTAGE_MS);
   const specs = new Map([...known, ...airflow.world.dags].map(([id, d]) => [id, d.spec]));
   const reach = behind(specs, site.edges, truth.failedDags);
   const back = s.intervals.length > 0;
