@@ -3,8 +3,14 @@ import type { AuditRow } from '../core/facts.ts';
 import { instant, text, textOrNull, whole } from './translate.ts';
 import { atLeast, type Version } from './version.ts';
 
-/** Rows that name their DAG. 2.x: REST, REST from the own page, the toggle of the page, Airflow pausing by itself; 3.x: `patch_dag`; 3.4: drain. */
+/**
+ * Rows that name their DAG. 2.x: REST, REST from the own page, the toggle of the page, Airflow pausing by itself; 3.x: `patch_dag`; 3.4: drain. And its
+ * deletion (`api.delete_dag` on 2.11.2, `delete_dag` on 3.3.2): with its file in place it is back after one parse, before any poll may look, and paused as
+ * whatever is new. A refused deletion leaves the same row: then a person looks, which is the safe side.
+ */
 export const pauseEventsOfDag: readonly string[] = [
+  'delete_dag',
+  'api.delete_dag',
   'paused',
   'patch_dag',
   'api.patch_dag',

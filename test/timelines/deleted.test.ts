@@ -27,20 +27,44 @@ async function holding(generation: 2 | 3) {
 const holdsOf = async (service: Service) =>
   Object.fromEntries((await service.incident('a')).holds.map((h: Json) => [h.dag_id, h.state]));
 
+type Holding = Awaited<ReturnType<typeof holding>>;
+
+/** As Airflow makes whatever is new. */
+const comesBack = ({ fake }: Holding) => fake.dag('b', { tasks: { read: {} }, schedule: { assets: 's3://a' }, paused: true });
+
+async function heals({ fake, service }: Holding): Promise<void> {
+  fake.setOutcome('a', 'make', 'success');
+  fake.person().clear('a', 'r1');
+  await fake.until((f) => f.runs('a')[0]?.state === 'success');
+  await service.app.poll();
+  await service.until('c is let go', async () => !fake.isPaused('c'));
+  await service.reaches('resolved', 'a');
+}
+
+const ourUnpauses = ({ fake }: Holding) =>
+  fake.effects.filter((e) => e.kind === 'unpause' && e.by === 'firedamper').map((e) => e.dagId);
+
 describe.each([2, 3] as const)('on Airflow %i', (generation) => {
   test('its hold ends, and the new one stays as it is', async () => {
-    const { fake, service } = await holding(generation);
-    fake.world.dags.delete('b');
-    await service.app.poll();
-    expect(await holdsOf(service)).toEqual({ b: 'released', c: 'held' });
-    // As Airflow makes whatever is new.
-    fake.dag('b', { tasks: { read: {} }, schedule: { assets: 's3://a' }, paused: true });
-    fake.setOutcome('a', 'make', 'success');
-    fake.person().clear('a', 'r1');
-    await fake.until((f) => f.runs('a')[0]?.state === 'success');
-    await service.app.poll();
-    await service.until('c is let go', async () => !fake.isPaused('c'));
-    expect(fake.isPaused('b')).toBe(true);
-    expect(fake.effects.filter((e) => e.kind === 'unpause').map((e) => e.dagId)).toEqual(['c']);
+    const site = await holding(generation);
+    site.fake.person().delete('b');
+    await site.service.app.poll();
+    expect(await holdsOf(site.service)).toEqual({ b: 'released', c: 'held' });
+    comesBack(site);
+    await heals(site);
+    expect(site.fake.isPaused('b')).toBe(true);
+    expect(ourUnpauses(site)).toEqual(['c']);
+  });
+
+  test('and is back before anybody looked: its deletion stands in the log', async () => {
+    const site = await holding(generation);
+    site.fake.person('gerda').delete('b');
+    comesBack(site);
+    await site.service.app.poll();
+    expect((await holdsOf(site.service)).b).toBe('held');
+    await heals(site);
+    expect(site.fake.isPaused('b')).toBe(true);
+    expect(ourUnpauses(site)).toEqual(['c']);
+    expect(await holdsOf(site.service)).toEqual({ b: 'ceded', c: 'released' });
   });
 });

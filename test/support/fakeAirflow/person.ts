@@ -11,6 +11,8 @@ export interface Person {
   bulkPause(pattern: string, paused: boolean): void;
   /** `airflow dags pause`: the owner is the user of the machine. */
   commandLinePause(dagId: string, paused: boolean): void;
+  /** With its runs, by the page or the API; what had been written of it stays in the log. */
+  delete(dagId: string): void;
   clear(dagId: string, runId: string, taskIds?: readonly string[]): void;
   markRun(dagId: string, runId: string, state: 'success' | 'failed'): void;
 }
@@ -44,6 +46,11 @@ export const personOf = (world: World, name: string): Person => {
         JSON.stringify({ host_name: 'vm', full_command: `['airflow', 'dags', '${paused ? 'pause' : 'unpause'}', '${dagId}']` }),
       );
       world.setPaused(dagId, paused, 'root');
+    },
+    delete: (dagId) => {
+      world.writeAudit(two ? 'api.delete_dag' : 'delete_dag', name, dagId, JSON.stringify(two ? {} : { method: 'DELETE' }));
+      world.dags.delete(dagId);
+      world.runs.delete(dagId);
     },
     clear: (dagId, runId, taskIds) => {
       const run = world.run(dagId, runId);

@@ -262,8 +262,10 @@ const keepTask = ({ task }: { task: TaskInstance }, query: URLSearchParams): boo
 const filterAudit = (world: World, query: URLSearchParams) => {
   const events = query.getAll('included_events');
   const dagId = query.get('dag_id');
+  // Rows of a deleted DAG are hidden, its deletion as well, until it is back (3.3.2).
+  const isThere = (id: string | null) => id === null || world.dags.has(id);
   return world.audit.filter(
-    (row) => (dagId === null || row.dagId === dagId) && (events.length === 0 || events.includes(row.event)),
+    (row) => isThere(row.dagId) && (dagId === null || row.dagId === dagId) && (events.length === 0 || events.includes(row.event)),
   );
 };
 

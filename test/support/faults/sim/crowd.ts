@@ -44,7 +44,7 @@ const release = (sim: Simulation, holdId: string | undefined) => () =>
 /** Somebody deletes a DAG that we hold, with its runs. Not one that another DAG starts or waits for: Airflow itself would break. */
 export function deleteHeld(sim: Simulation): void {
   const { airflow, truth, chance, time } = sim;
-  const { dags, runs, active, backfills } = airflow.world;
+  const { dags, active, backfills } = airflow.world;
   const needed = new Set(
     [...dags.values()].flatMap((d) => Object.values(d.spec.tasks).flatMap((t) => [t.triggers?.dagId, t.waitsFor?.dagId])),
   );
@@ -55,8 +55,7 @@ export function deleteHeld(sim: Simulation): void {
   truth.figures.deleted++;
   const spec = dags.get(dagId)?.spec;
   if (spec !== undefined) truth.deleted.set(dagId, { spec, at: time.now });
-  dags.delete(dagId);
-  runs.delete(dagId);
+  airflow.person('gerda').delete(dagId);
   for (const run of [...active]) if (run.dagId === dagId) active.delete(run);
   for (const b of backfills) if (b.dagId === dagId) b.completedAt ??= time.now;
   const s = truth.switchOf(dagId);
