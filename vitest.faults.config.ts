@@ -27,7 +27,7 @@ export default defineConfig({
         exclude: name === 'faults' ? named.map((one) => `${one}/**`) : [],
         globalSetup: ['test/support/ownTmp.ts'],
         // A machine that does something else as well makes everything later, and nothing wrong.
-        testTimeout: (LONG ? 90 : 12) * MINUTE,
+        testTimeout: (LONG ? 90 : 30) * MINUTE,
         hookTimeout: MINUTE,
         // The figures of each test are read from its output, line by line.
         disableConsoleIntercept: true,
