@@ -17,7 +17,7 @@ export default defineConfig({
         include: ['test/live/**/*.live.test.ts'],
         globalSetup: ['test/support/live/setup.ts'],
         // A story waits for Airflow, step by step, and each step has its own patience: on a busy machine 2.11.2 took more than four minutes for all of them.
-        testTimeout: 480_000,
+        testTimeout: 1_500_000,
         hookTimeout: 60_000,
         maxConcurrency: 2,
       },
