@@ -196,6 +196,7 @@ function lookAgain(draft: Draft, incidentId: string, airflow: string): void {
 }
 
 const TURN_MS = 60_000;
+/** One look waits for its slowest DAG, and all who are in it wait with it. */
 const MOST_LOOKED_AT = 100;
 
 type LookAct = IntentAct & { readonly kind: 'plan_delivery' };

@@ -4,6 +4,7 @@
  */
 import { type AirflowClient, AirflowError } from '../airflow/client.ts';
 import { onErrand } from '../airflow/lanes.ts';
+import { nullWhenMissing } from '../airflow/missing.ts';
 import type { Observation, SeenBroken } from '../core/events.ts';
 import type { ImportErrorFacts, RunFacts } from '../core/facts.ts';
 import type { Signal } from '../core/signal.ts';
@@ -361,17 +362,11 @@ async function pauseStates(
 ): Promise<Required<Pick<Observation, 'paused' | 'goneDags'>>> {
   const viaList = watched.length > Math.max(1, Math.ceil(dagCount / PAGE));
   const listed = viaList ? await client.listDags() : [];
-  // The list leaves out what is not parsed just now, and that is paused as it was: only its own page says that a DAG is gone (2.9-3.3).
+  // The list leaves out what is not parsed just now, and that is paused as it was: only its own page says that a DAG is gone (2.11.2, 3.3.2).
   const unlisted = watched.filter((w) => !listed.some((d) => d.dagId === w.dagId));
-  const gone = new Set<string>();
-  const asked = await Promise.all(
-    unlisted.map(({ dagId }) =>
-      client.getDag(dagId).catch((error: unknown) => {
-        if (error instanceof AirflowError && error.kind === 'not_found') gone.add(dagId);
-        return null;
-      }),
-    ),
-  );
+  // undefined: not answered, so nothing is known.
+  const asked = await Promise.all(unlisted.map((w) => nullWhenMissing(client.getDag(w.dagId)).catch(() => undefined)));
+  const gone = unlisted.filter((_, i) => asked[i] === null);
   const states = new Map([...listed, ...asked].flatMap((d) => (d ? [[d.dagId, d.paused] as const] : [])));
   const seen = watched.flatMap((w) => (states.has(w.dagId) ? [{ ...w, paused: states.get(w.dagId) === true }] : []));
   const paused = await Promise.all(
@@ -382,7 +377,7 @@ async function pauseStates(
       who: s.paused ? null : await lastToucher(client, s.dagId, s.auditCursor),
     })),
   );
-  return { paused, goneDags: watched.flatMap(({ dagId, op }) => (gone.has(dagId) ? [{ dagId, op }] : [])) };
+  return { paused, goneDags: gone.map(({ dagId, op }) => ({ dagId, op })) };
 }
 
 async function lastToucher(client: AirflowClient, dagId: string, after: number | null): Promise<string | null> {

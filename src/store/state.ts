@@ -16,7 +16,7 @@ export async function loadState(db: Db, events: readonly DomainEvent[], reopenSi
   const ids = incidentRows.map((r) => r.id);
   const open = await db.selectFrom('holds').selectAll().where('released_at', 'is', null).execute();
   const ended = db.selectFrom('holds').selectAll().where('incident_id', 'in', among(ids)).where('released_at', 'is not', null);
-  // Two questions: asked as one, it is answered by reading all holds that there ever were (SQLite 3.53).
+  // Two questions: asked as one, it is answered by reading all holds that there ever were (SQLite 3.54.1).
   const holdRows = inOrder([...open, ...(await ended.execute())]);
   const repairRows =
     ids.length === 0
