@@ -56,6 +56,18 @@ describe.each([2, 3] as const)('on Airflow %i', (generation) => {
     expect(ourUnpauses(site)).toEqual(['c']);
   });
 
+  test.each([
+    ['is not parsed just now: it left the list, and its own page shows it paused', null],
+    ['left the list, and its own page does not answer: nothing is known', { status: 503, json: { detail: 'busy' } }],
+  ] as const)('one that %s; it stays held', async (_, answer) => {
+    const { fake, service } = await holding(generation);
+    const list = { status: 200, json: { dags: [], total_entries: 0 } };
+    fake.inject({ method: 'GET', path: /\/dags$/, fault: { kind: 'answer', answer: list } });
+    if (answer) fake.inject({ method: 'GET', path: /\/dags\/b$/, fault: { kind: 'answer', answer } });
+    await service.app.poll();
+    expect(await holdsOf(service)).toEqual({ b: 'held', c: 'held' });
+  });
+
   test('and is back before anybody looked: its deletion stands in the log', async () => {
     const site = await holding(generation);
     site.fake.person('gerda').delete('b');
