@@ -8,6 +8,7 @@ import { cannotBeListed } from './assetEvents.ts';
 import { clockBehind } from './clock.ts';
 import { inTurns } from './inTurns.ts';
 import { isGone } from './outcome.ts';
+import { siteLists } from './siteLists.ts';
 
 /**
  * A clock that was set during the hold dates its beginning too late (simulator, clocks, seed 20: 20 s, and an event was lost). What came before the
@@ -33,7 +34,7 @@ export async function missedAssets(
   readers: readonly Reader[],
   now: () => number,
 ): Promise<ReadonlyMap<string, readonly MissedAsset[]>> {
-  const [assets, dags, behind] = await Promise.all([client.listAssets(), client.listDags(), clockBehind(client, now)]);
+  const [{ assets, dags }, behind] = await Promise.all([siteLists(client), clockBehind(client, now)]);
   const since = new Map(readers.map((r) => [r.dagId, addMs(r.since, -behind - CLOCK_WAS_SET_MS)]));
   const mine = assets.filter((a) => a.consumers.some((dagId) => since.has(dagId)));
   const first = await passedBy(client, mine, since);

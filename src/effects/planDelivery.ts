@@ -8,6 +8,7 @@ import type { EffectDeps } from './deps.ts';
 import { inTurns } from './inTurns.ts';
 import { missedAssets } from './missedAssets.ts';
 import { done, failure, isGone } from './outcome.ts';
+import { siteLists } from './siteLists.ts';
 
 export async function planDelivery(deps: EffectDeps, act: IntentAct & { kind: 'plan_delivery' }): Promise<Outcome> {
   try {
@@ -17,7 +18,7 @@ export async function planDelivery(deps: EffectDeps, act: IntentAct & { kind: 'p
     // Before the look: an event of ours that is on its way for others reaches these DAGs too, and one that ends meanwhile is seen.
     const coming = await eventsUnderWay(deps, act.airflow);
     if (coming.size > 0) {
-      const mine = (await client.listAssets()).filter((a) => act.dags.some(({ dagId }) => a.consumers.includes(dagId)));
+      const mine = (await siteLists(client)).assets.filter((a) => act.dags.some(({ dagId }) => a.consumers.includes(dagId)));
       if (mine.some((a) => coming.has(a.key)))
         return { result: 'not_yet', why: 'the same event is being delivered to other DAGs' };
     }
