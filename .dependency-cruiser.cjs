@@ -59,6 +59,7 @@ const PACKAGES = {
   cockatiel: '^src/airflow/',
   'better-sqlite3': '^src/store/',
   kysely: '^src/store/',
+  'lru-cache': '^src/store/',
   express: '^src/http/',
   'express-openapi-validator': '^src/http/',
   'express-rate-limit': '^src/http/',
