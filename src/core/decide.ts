@@ -9,6 +9,7 @@ import { type Context, type Decision, Draft, msBetween, type State } from './dra
 import type { DomainEvent, Outcome, OutcomeFacts, UnpauseFound } from './events.ts';
 import type { DagRef } from './facts.ts';
 import { claimAfterUnpause, paused, pauseRefused, settleContainment } from './holding.ts';
+import { holdsMore } from './incident.ts';
 import { type Intent, type IntentAct, REFUSED_AGAIN_MS } from './intent.ts';
 import { isOver } from './lifecycle.ts';
 import { walk } from './lineage.ts';
@@ -203,10 +204,7 @@ function tellTrouble(draft: Draft, a: IntentAct, error: string): void {
 
 /** A link that was learnt late (a task that had never run, a DAG deployed a minute ago) must not leave a reader of bad data running. */
 function relook(draft: Draft, airflow: string): void {
-  for (const i of draft.incidents()) {
-    const holding = i.status === 'open' || i.status === 'contained' || i.status === 'repairing';
-    if (holding && !i.releasing && i.type !== 'platform' && reaches(draft, i, airflow)) requestSurvey(draft, i.id);
-  }
+  for (const i of draft.incidents()) if (holdsMore(i) && reaches(draft, i, airflow)) requestSurvey(draft, i.id);
 }
 
 const reaches = (draft: Draft, i: DagRef, airflow: string): boolean =>

@@ -11,7 +11,7 @@ import type { Incident } from './incident.ts';
 import { REFUSED_AGAIN_MS } from './intent.ts';
 import { HOLD_STATE, OWNERSHIP_STATE, step } from './lifecycle.ts';
 import { describePath, type Reached } from './lineage.ts';
-import { ask, end, leavingOf, movedByOthers, observePause, releaseNow, takenOver } from './ownership.ts';
+import { ask, end, endGone, leavingOf, movedByOthers, observePause, releaseNow, takenOver } from './ownership.ts';
 import { type Reason, reason } from './reason.ts';
 import { setStatus } from './status.ts';
 
@@ -35,17 +35,24 @@ const episodeOf = ({ timestamps }: Incident) => timestamps.reopenedAt ?? timesta
 export const ofThisEpisode = (incident: Incident, h: Hold): boolean =>
   h.since >= episodeOf(incident) || incident.heldOver?.includes(h.id) === true;
 
+/** It was held until Airflow had it no more. */
+export const endedGone = (h: Hold): boolean => h.state === 'released' && h.reason.code === 'dag_gone';
+
 /** Once per episode: what a person took over or let go is not claimed again for the same cause. */
 export function isClaimed(holds: readonly Hold[], incident: Incident, dag: DagRef): boolean {
-  // A hold that is being let go belongs to the episode before: what failed again must be held again.
-  const claimed = (h: Hold) => (h.releasedAt === null && h.state !== 'release_intended') || ofThisEpisode(incident, h);
+  // A hold that is being let go belongs to the episode before: what failed again must be held again. And a DAG that is deployed anew was let go by nobody.
+  const claimed = (h: Hold) =>
+    !endedGone(h) && ((h.releasedAt === null && h.state !== 'release_intended') || ofThisEpisode(incident, h));
   return holds.some((h) => h.incidentId === incident.id && sameDag(h, dag) && claimed(h));
 }
 
 /** False where it cannot be said yet whose pause it is that the DAG has, or would have: then nothing is done. */
 export function hold(draft: Draft, incident: Incident, dag: Reached, switches: readonly SwitchFacts[]): boolean {
-  if (isClaimed(draft.holdsOf(incident.id), incident, dag)) return true;
+  const holds = draft.holdsOf(incident.id);
+  if (isClaimed(holds, incident, dag)) return true;
   const seen = switchOf(switches, dag);
+  // Still not there: each survey would be one more pause of nothing.
+  if (seen?.facts === null && holds.some((h) => sameDag(h, dag) && endedGone(h) && ofThisEpisode(incident, h))) return true;
   if (seen === null || movedMeanwhile(draft, dag, seen)) return false;
   const path = describePath(dag.edges);
   const shadow = incident.mode === 'shadow';
@@ -157,7 +164,7 @@ export function paused(draft: Draft, dag: DagRef, found: PauseFound): string[] {
     if (waiting.length > 0) intendPause(draft, dag, own.auditCursor);
   } else if (found.was === 'gone') {
     draft.putOwnership({ ...own, state: 'none' });
-    for (const h of waiting) settleHold(draft, h, 'released', reason('dag_gone'));
+    for (const h of waiting) endGone(draft, h);
   } else if (found.was === 'taken_over') {
     takenOver(draft, dag, found.who);
   } else {

@@ -123,3 +123,7 @@ export interface Incident {
 
 /** About DAG files that do not load: no DAG's failure joins it, and it ends by itself. */
 export const isAboutFiles = (incident: Incident): boolean => incident.files !== undefined;
+
+/** While its cause stands, a DAG of which we learn late that it reads the bad data is held for it as well. */
+export const holdsMore = (i: Incident): boolean =>
+  (i.status === 'open' || i.status === 'contained' || i.status === 'repairing') && !i.releasing && i.type !== 'platform';

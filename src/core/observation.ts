@@ -3,11 +3,13 @@
  * over; steps of a repair; released DAGs that have run.
  */
 import { requestSurvey } from './containment.ts';
-import { type Draft, latest, msBetween } from './draft.ts';
+import { type Draft, latest, msBetween, sameDag } from './draft.ts';
 import type { Observation } from './events.ts';
-import type { RunFacts } from './facts.ts';
-import type { Incident, IncidentRun } from './incident.ts';
+import type { DagRef, RunFacts } from './facts.ts';
+import { endedGone, isClaimed, ofThisEpisode } from './holding.ts';
+import { holdsMore, type Incident, type IncidentRun } from './incident.ts';
 import { isOver } from './lifecycle.ts';
+import { walk } from './lineage.ts';
 import { observeGone, observePause } from './ownership.ts';
 import { reason } from './reason.ts';
 import { observeReleased, settleRelease } from './release.ts';
@@ -26,11 +28,26 @@ export function observe(draft: Draft, airflow: string, seen: Observation): void 
   for (const { dagId } of (seen.goneDags ?? []).filter(isCurrent)) ceding.push(...observeGone(draft, { airflow, dagId }));
   // A release may have waited for just this: somebody was asked about the DAG, and unpaused it in Airflow instead of answering (simulator, seed 6203).
   for (const id of new Set(ceding)) settleRelease(draft, id);
+  for (const { dagId } of seen.paused) comeBack(draft, { airflow, dagId });
   observeSteps(draft, airflow, seen.runs);
   for (const incident of draft.incidents().filter((i) => i.airflow === airflow && !isOver(i.status) && !i.releasing)) {
     observeIncident(draft, incident, seen);
   }
   observeReleased(draft, airflow, seen.releasedRuns, seen.unreadReleased);
+}
+
+/**
+ * Deleted while it was held, and deployed again while the cause still stands: nobody let it go. Between two surveys its links look as if it had never been
+ * away, so that nothing else asks for a look (simulator, seed 1008: it read the bad data).
+ */
+function comeBack(draft: Draft, dag: DagRef): void {
+  for (const i of draft.incidents().filter(holdsMore)) {
+    const holds = draft.holdsOf(i.id);
+    if (!holds.some((h) => sameDag(h, dag) && endedGone(h) && ofThisEpisode(i, h)) || isClaimed(holds, i, dag)) continue;
+    // One that would be spared, or that the links reach no more, is not asked about at each poll.
+    const reached = walk(draft.context.world.edges(), i, null).reached.some((d) => sameDag(d, dag));
+    if (reached && !i.spared.some((d) => sameDag(d, dag))) requestSurvey(draft, i.id);
+  }
 }
 
 function observeIncident(draft: Draft, incident: Incident, seen: Observation): void {

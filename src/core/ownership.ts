@@ -51,6 +51,12 @@ export function end(draft: Draft, hold: Hold, why: Reason): void {
   draft.tell(hold.incidentId, 'hold.released', hold.dagId, why);
 }
 
+/** Kept as the hold's reason: nobody let this one go, so a DAG that comes back is held again. */
+export function endGone(draft: Draft, hold: Hold): void {
+  const why = reason('dag_gone');
+  end(draft, { ...hold, reason: why }, why);
+}
+
 export function ask(draft: Draft, hold: Hold, why: string): void {
   const because = reason('release_uncertain', { why });
   // Back to `held` each time, so that a person can say so again; told only when there is news.
@@ -134,6 +140,6 @@ export function observeGone(draft: Draft, dag: DagRef): readonly string[] {
   if (own.state !== 'ours' && own.state !== 'foreign') return [];
   const holds = draft.holdingOn(dag).filter((h) => h.state !== 'intended');
   draft.putOwnership({ ...own, state: 'none', since: null, op: movedByOthers(draft) });
-  for (const h of holds) end(draft, h, reason('dag_gone'));
+  for (const h of holds) endGone(draft, h);
   return holds.map((h) => h.incidentId);
 }

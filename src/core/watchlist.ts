@@ -1,7 +1,8 @@
 /** What a look at Airflow has to cover, derived from what is under way. Pure, so that nothing watched can be forgotten in a place of its own. */
 import type { State } from './draft.ts';
 import type { Instant } from './facts.ts';
-import { isAboutFiles } from './incident.ts';
+import { endedGone, isClaimed } from './holding.ts';
+import { holdsMore, isAboutFiles } from './incident.ts';
 import { isOver } from './lifecycle.ts';
 
 export interface WatchList {
@@ -16,6 +17,11 @@ export interface WatchList {
   readonly paused: readonly { readonly dagId: string; readonly op: string | null; readonly auditCursor: number | null }[];
   /** Something is expected to change soon: look more often than the idle poll does. */
   readonly busy: boolean;
+}
+
+function opOf(state: State, airflow: string, dagId: string): WatchList['paused'][number] {
+  const own = state.ownerships.find((o) => o.airflow === airflow && o.dagId === dagId);
+  return { dagId, op: own?.op ?? null, auditCursor: own?.auditCursor ?? null };
 }
 
 export function watchList(state: State, airflow: string): WatchList {
@@ -41,12 +47,18 @@ export function watchList(state: State, airflow: string): WatchList {
   const owned = state.ownerships
     .filter((o) => o.airflow === airflow && (o.state === 'ours' || o.state === 'foreign'))
     .map((o) => ({ dagId: o.dagId, op: o.op, auditCursor: o.auditCursor }));
+  // What was deleted while it was held may be deployed again, and read the bad data.
+  const away = state.holds
+    .filter((h) => h.airflow === airflow && endedGone(h))
+    .filter((h) => state.incidents.some((i) => i.id === h.incidentId && holdsMore(i) && !isClaimed(state.holds, i, h)))
+    .map(({ dagId }) => dagId)
+    .filter((dagId) => !owned.some((o) => o.dagId === dagId));
   return {
     runs: [...runs.values()],
     ranges,
     released: [...new Set(released)],
     latest: [...new Set(waiting.filter((i) => !isAboutFiles(i)).map((i) => i.dagId))],
-    paused: owned,
+    paused: [...owned, ...[...new Set(away)].map((dagId) => opOf(state, airflow, dagId))],
     busy:
       steps.length > 0 ||
       released.length > 0 ||

@@ -284,6 +284,72 @@ describe('a DAG that we hold is deleted in Airflow', () => {
     expect(s.acts()).toEqual(['unpause c']);
   });
 
+  const back = (s: Scenario, paused = false) => s.sees({ paused: [{ dagId: 'b', paused, who: null }] });
+
+  test('deployed again while the cause stands, it is held again, and let go as any other', () => {
+    const s = new Scenario(['a>b']).contained('a');
+    gone(s);
+    expect(s.holds()).toEqual({ b: 'released' });
+    back(s);
+    expect(s.open('survey')).toHaveLength(1);
+    s.surveyed();
+    expect(s.acts()).toEqual(['pause b']);
+    s.paused();
+    expect(s.holds()).toEqual({ b: 'held' });
+    back(s, true);
+    expect([s.open('survey'), s.acts()]).toEqual([[], []]);
+  });
+
+  test('deployed again as Airflow makes what is new, paused, it counts as paused by somebody', () => {
+    const s = new Scenario(['a>b'], { dags: [dag('b')] }).contained('a');
+    gone(s);
+    back(s, true);
+    s.surveyed({ dags: [dag('b', { paused: true })] });
+    expect([s.holds(), s.acts()]).toEqual([{ b: 'foreign' }, []]);
+  });
+
+  test('at the next survey still away, it is not paused once more', () => {
+    const s = new Scenario(['a>b', 'a>c']).contained('a');
+    gone(s);
+    s.when({ type: 'lineage_changed', airflow: 'prod' });
+    s.surveyed({ dags: [dag('a'), dag('c', { paused: true })], unknown: ['b'] });
+    expect([s.holds(), s.acts()]).toEqual([{ b: 'released', c: 'held' }, []]);
+  });
+
+  test('which was found only when it was to be paused, it is held when it comes back', () => {
+    const s = new Scenario(['a>b']);
+    s.fails('a');
+    s.surveyed();
+    s.answer('pause_dag', { kind: 'pause_dag', found: { was: 'gone' } });
+    back(s);
+    s.surveyed().paused();
+    expect(s.holds()).toEqual({ b: 'held' });
+  });
+
+  test('one that a person let go by name stays theirs when it comes back', () => {
+    const s = new Scenario(['a>b', 'a>c']).contained('a');
+    const hold = s.state.holds.find((h) => h.dagId === 'b');
+    s.person(ann, { kind: 'release_hold', holdId: hold?.id ?? '', comment: 'it may run' });
+    s.releasePlanned();
+    s.answer('unpause_dag', { kind: 'unpause_dag', found: { was: 'gone' } });
+    expect(s.holds()).toEqual({ b: 'released', c: 'held' });
+    back(s);
+    expect([s.open('survey'), s.acts()]).toEqual([[], []]);
+  });
+
+  test.each<[string, (s: Scenario) => void]>([
+    ['the links reach no more', (s) => s.forgets('a>b')],
+    ['is to be left alone by now', () => undefined],
+  ])('one that %s is asked about once at most, not at each look', (_, change) => {
+    const s = new Scenario(['a>b', 'a>c']).contained('a');
+    gone(s);
+    change(s);
+    back(s);
+    s.surveyed({ dags: [dag('a'), dag('b', { tags: ['firedamper:never'] }), dag('c', { paused: true })] });
+    back(s);
+    expect([s.holds(), s.open('survey'), s.acts()]).toEqual([{ b: 'released', c: 'held' }, [], []]);
+  });
+
   test('a look that began before it was held anew says nothing of it', () => {
     const s = new Scenario(['a>b']).contained('a');
     gone(s, 'fd-older');

@@ -152,3 +152,17 @@ test('the pause of what is ours and of what others paused is looked at, of what 
   expect(watched(s).paused.map((p) => p.dagId)).toEqual(['b', 'c']);
   expect(watched(s, 'dev').paused.map((p) => p.dagId)).toEqual(['e']);
 });
+
+test('what was deleted while it was held is looked for, until it is held again or its incident is over', () => {
+  const s = new Scenario(['a>b']).contained('a');
+  s.sees({ goneDags: [{ dagId: 'b', op: s.opOf('b') }] });
+  expect(watched(s).paused.map((p) => p.dagId)).toEqual(['b']);
+  expect(watched(s, 'dev').paused).toEqual([]);
+  s.sees({ paused: [{ dagId: 'b', paused: false, who: null }] });
+  s.surveyed().paused();
+  expect(watched(s).paused).toEqual([{ dagId: 'b', op: s.opOf('b'), auditCursor: 7 }]);
+  s.sees({ goneDags: [{ dagId: 'b', op: s.opOf('b') }] });
+  s.sees({ runs: [run('a', 'r1', { state: 'success', startDate: RERUN })] });
+  expect(s.incident().status).toBe('resolved');
+  expect(watched(s)).toEqual(NOTHING);
+});

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { runCommand } from '../../src/demo/command.ts';
 import { type AirflowVersion, ensureAirflow, type RunningAirflow, startAirflow } from '../../src/demo/lab.ts';
 import { type OpsServers, startOpsServers } from '../../tools/opsServers.ts';
+import { PATIENT } from '../support/live/setup.ts';
 import { until } from '../support/live/until.ts';
 
 /**
@@ -63,6 +64,7 @@ beforeAll(async () => {
   const starting = startAirflow({
     ...{ installation, home: join(work, 'airflow'), dagsFolder: dags, reparseSeconds: 60 },
     env: {
+      ...PATIENT,
       PYTHONPATH: layer,
       AIRFLOW_CONN_WAREHOUSE: as('repair').replace('postgresql://', 'postgres://'),
       AIRFLOW_CONN_STREAM: JSON.stringify({ conn_type: 'kafka', extra: { 'bootstrap.servers': servers.kafka } }),

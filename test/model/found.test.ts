@@ -39,6 +39,7 @@ const FOUND: readonly Found[] = [
   { seed: 746, story: 'a person clears a run that has had what its DAG missed: nothing more is due' },
   { seed: 796, story: 'a look that began before a run was cleared does not pass for its healing, a second way' },
   { seed: 827, story: 'what a person did with a pause of their own, after we had let go, is no word against our next one' },
+  { seed: 1008, story: 'a held DAG that is deleted and deployed again while the cause stands is held again' },
   { seed: 1064, story: 'a DAG that is deployed under the name of a deleted one is a new one' },
   { seed: 1351, story: 'events between the last look and the unpause are delivered' },
   { seed: 1622, story: 'a pause that is answered after a crash was on disk before it was sent' },

@@ -56,6 +56,22 @@ describe.each([2, 3] as const)('on Airflow %i', (generation) => {
     expect(ourUnpauses(site)).toEqual(['c']);
   });
 
+  test('and deployed again while the cause stands, it is held again, and has the repaired data once', async () => {
+    const site = await holding(generation);
+    const { fake, service } = site;
+    fake.person().delete('b');
+    await service.app.poll();
+    expect(await holdsOf(service)).toEqual({ b: 'released', c: 'held' });
+    fake.dag('b', { tasks: { read: {} }, schedule: { assets: 's3://a' } });
+    await service.app.poll();
+    await service.until('b is paused again', async () => fake.isPaused('b'));
+    await heals(site);
+    await service.until('b is let go', async () => !fake.isPaused('b'));
+    expect(ourUnpauses(site).sort()).toEqual(['b', 'c']);
+    await fake.until((f) => f.runs('b')[0]?.state === 'success');
+    expect(fake.runs('b')).toHaveLength(1);
+  });
+
   test.each([
     ['is not parsed just now: it left the list, and its own page shows it paused', null],
     ['left the list, and its own page does not answer: nothing is known', { status: 503, json: { detail: 'busy' } }],
