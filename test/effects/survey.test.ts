@@ -145,3 +145,21 @@ test('another Airflow that never answers is left out after five seconds', async 
   await vi.advanceTimersByTimeAsync(5_000);
   expect((await reading).switches).toEqual([]);
 });
+
+test.each([
+  ['stands there again', [dag('b')], ['prod']],
+  ['is still away', null, []],
+])('the links of a DAG that was deleted while it was held are read anew where it %s', async (_, there, read) => {
+  const s = new Scenario(['a>b']).contained('a');
+  s.sees({ goneDags: [{ dagId: 'b', op: s.opOf('b') }] });
+  const missing = new AirflowError('not_found', 'no such DAG', { outcome: 'none', status: 404, operation: 'GET /dags/{dag_id}' });
+  const prod = airflow('prod', 7, { getDag: async () => there?.[0] ?? Promise.reject(missing) });
+  const resurveyed: string[] = [];
+  const deps = {
+    ...depsOf([prod]),
+    snapshot: async () => s.state,
+    resurvey: async (id: string) => void resurveyed.push(id),
+  } as unknown as EffectDeps;
+  await seen(survey(deps, ACT));
+  expect(resurveyed).toEqual(read);
+});

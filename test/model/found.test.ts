@@ -48,6 +48,7 @@ const FOUND: readonly Found[] = [
   { seed: 1993, story: 'an asset event is recognised as ours by Airflow’s clock, 90 s behind ours, and not posted again' },
   { seed: 2067, story: 'our repair of a run with bad data gives its DAG what it missed' },
   { seed: 2114, story: 'the links of a deleted DAG are believed until the next survey' },
+  { seed: 2324, story: 'what is deployed under the name of a DAG that was deleted while it was held is judged by its own links' },
   { seed: 2694, story: 'a callback that was minutes under way opens a story when all seems over' },
   { seed: 2702, story: 'events between the last look and the unpause are delivered, a second way' },
   { seed: 2842, story: 'the links of a deleted DAG are believed until the next survey, which an outage puts off' },
