@@ -59,7 +59,6 @@ const PACKAGES = {
   cockatiel: '^src/airflow/',
   'better-sqlite3': '^src/store/',
   kysely: '^src/store/',
-  'lru-cache': '^src/store/',
   express: '^src/http/',
   'express-openapi-validator': '^src/http/',
   'express-rate-limit': '^src/http/',

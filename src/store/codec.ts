@@ -1,6 +1,5 @@
 /** Between rows and the core's values. The only place that knows which columns are JSON. */
 import type { Insertable, Selectable } from 'kysely';
-import { LRUCache } from 'lru-cache';
 import type { Hold, Ownership } from '../core/hold.ts';
 import type { Incident } from '../core/incident.ts';
 import type { Intent } from '../core/intent.ts';
@@ -17,18 +16,22 @@ const bool = (n: number | null): boolean | null => (n === null ? null : n === 1)
 const int = (b: boolean | null): number | null => (b === null ? null : b ? 1 : 0);
 
 /**
- * Every decision loads every live document, and most have not changed since the last one. The core never changes a value in place, so the
- * parsed one may be shared. Bounded by size, not by count (a million simulated runs: documents of incidents that come back again and again grow).
- * What was asked for longest ago goes first: when everything went at once, the heap was a saw of 25 MB that hid whether anything else grew (soak).
+ * Every decision loads every live document, and most have not changed since the last one. The core never changes a value in place, so the parsed one may
+ * be shared. Kept is what the last load has used: with a bound instead, old versions of documents filled the heap with 25 MB of what nobody asks for
+ * again, in a saw that hid whether anything else grew (soak, heap snapshots).
  */
-const MOST_KNOWN_CHARS = 8_000_000;
-const known = new LRUCache<string, object>({ maxSize: MOST_KNOWN_CHARS, sizeCalculation: (_, doc) => doc.length || 1 });
+let ofThisLoad = new Map<string, unknown>();
+let ofTheLast = ofThisLoad;
 
-function parsed(doc: string): object {
-  const found = known.get(doc);
-  if (found !== undefined) return found;
-  const value = JSON.parse(doc) as object;
-  known.set(doc, value);
+/** To be called as a load begins. */
+export function beginLoad(): void {
+  ofTheLast = ofThisLoad;
+  ofThisLoad = new Map();
+}
+
+function parsed(doc: string): unknown {
+  const value: unknown = ofThisLoad.get(doc) ?? ofTheLast.get(doc) ?? JSON.parse(doc);
+  ofThisLoad.set(doc, value);
   return value;
 }
 

@@ -28,6 +28,7 @@ export async function loadState(db: Db, events: readonly DomainEvent[], reopenSi
   const serviceRow = await db.selectFrom('service').select('restored').executeTakeFirst();
   const keys = events.flatMap((e) => (e.type === 'signal' ? [e.signal.key] : []));
   const keyRows = keys.length === 0 ? [] : await db.selectFrom('signals').select('key').where('key', 'in', among(keys)).execute();
+  codec.beginLoad();
   return {
     incidents: incidentRows.map(codec.incidentFromRow),
     holds: holdRows.map(codec.holdFromRow),
