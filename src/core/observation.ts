@@ -5,7 +5,7 @@
 import { requestSurvey } from './containment.ts';
 import { type Draft, latest, msBetween, sameDag } from './draft.ts';
 import type { Observation } from './events.ts';
-import type { DagRef, RunFacts } from './facts.ts';
+import type { RunFacts } from './facts.ts';
 import { endedGone, isClaimed, ofThisEpisode } from './holding.ts';
 import { holdsMore, type Incident, type IncidentRun } from './incident.ts';
 import { isOver } from './lifecycle.ts';
@@ -28,7 +28,7 @@ export function observe(draft: Draft, airflow: string, seen: Observation): void 
   for (const { dagId } of (seen.goneDags ?? []).filter(isCurrent)) ceding.push(...observeGone(draft, { airflow, dagId }));
   // A release may have waited for just this: somebody was asked about the DAG, and unpaused it in Airflow instead of answering (simulator, seed 6203).
   for (const id of new Set(ceding)) settleRelease(draft, id);
-  for (const { dagId } of seen.paused) comeBack(draft, { airflow, dagId });
+  comeBack(draft, airflow, seen.paused);
   observeSteps(draft, airflow, seen.runs);
   for (const incident of draft.incidents().filter((i) => i.airflow === airflow && !isOver(i.status) && !i.releasing)) {
     observeIncident(draft, incident, seen);
@@ -40,13 +40,14 @@ export function observe(draft: Draft, airflow: string, seen: Observation): void 
  * Deleted while it was held, and deployed again while the cause still stands: nobody let it go. Between two surveys its links look as if it had never been
  * away, so that nothing else asks for a look (simulator, seed 1008: it read the bad data).
  */
-function comeBack(draft: Draft, dag: DagRef): void {
-  for (const i of draft.incidents().filter(holdsMore)) {
-    const holds = draft.holdsOf(i.id);
-    if (!holds.some((h) => sameDag(h, dag) && endedGone(h) && ofThisEpisode(i, h)) || isClaimed(holds, i, dag)) continue;
+function comeBack(draft: Draft, airflow: string, seen: Observation['paused']): void {
+  for (const h of draft.holds().filter((x) => endedGone(x) && x.airflow === airflow)) {
+    const i = draft.findIncident(h.incidentId);
+    if (!i || !holdsMore(i) || !ofThisEpisode(i, h) || !seen.some((d) => d.dagId === h.dagId)) continue;
+    if (isClaimed(draft.holdsOf(i.id), i, h)) continue;
     // One that would be spared, or that the links reach no more, is not asked about at each poll.
-    const reached = walk(draft.context.world.edges(), i, null).reached.some((d) => sameDag(d, dag));
-    if (reached && !i.spared.some((d) => sameDag(d, dag))) requestSurvey(draft, i.id);
+    const reached = walk(draft.context.world.edges(), i, null).reached.some((d) => sameDag(d, h));
+    if (reached && !i.spared.some((d) => sameDag(d, h))) requestSurvey(draft, i.id);
   }
 }
 
