@@ -11,8 +11,8 @@ sys.path.insert(0, os.path.dirname(__file__))
 
 from fd_lab import DAG, START, ExternalTaskSensor, TriggerDagRunOperator, asset, chain, days, single, step  # noqa: E402
 
-# 1, 2, 4, 8-11, 13: chains A -> asset -> B -> asset -> C
-CHAINS = "s00 s01 s02p s02b s04p s04t s04c s08a s08s s08e s08l s08m s08t s09 s10 s10r s11a s11b s11c s13".split()
+# 1, 2, 4, 8-11, 13, 15: chains A -> asset -> B -> asset -> C
+CHAINS = "s00 s01 s02p s02b s04p s04t s04c s08a s08s s08e s08l s08m s08t s09 s10 s10r s11a s11b s11c s13 s15".split()
 for prefix in CHAINS:
     for number, made in enumerate(chain(prefix)):
         globals()[f"{prefix}_{number}"] = made

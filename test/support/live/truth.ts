@@ -175,6 +175,11 @@ export class Truth {
     });
   }
 
+  /** Its file stays, so it comes back with the next parse. */
+  async deleteDag(dagId: string): Promise<void> {
+    await this.#call('DELETE', `/dags/${enc(dagId)}`);
+  }
+
   async deleteRun(dagId: string, runId: string): Promise<void> {
     await this.#call('DELETE', `/dags/${enc(dagId)}/dagRuns/${enc(runId)}`);
   }
