@@ -330,10 +330,12 @@ const DELIVERY_OVER: ReadonlySet<Delivery['state']> = new Set(['ran', 'failed', 
 export function settleMonitoring(draft: Draft, incidentId: string): void {
   const incident = draft.findIncident(incidentId);
   const givesYet = (a: IntentAct) => (a.kind === 'deliver' || a.kind === 'plan_delivery') && a.incidentId === incidentId;
-  if (!incident?.releasing || draft.pending(givesYet)) return;
+  if (!incident?.releasing) return;
   if (draft.holdsOf(incidentId).some((h) => OPEN_HOLD.has(h.state))) return;
   // A dismissed incident is not read any more once it is released.
   if (incident.deliveries.some((d) => d.state === 'waiting')) return;
+  // Last: it looks through all acts.
+  if (draft.pending(givesYet)) return;
   stamp(draft, incidentId, 'releasedAt');
   if (incident.status !== 'monitoring') return;
   if (!incident.deliveries.every((d) => DELIVERY_OVER.has(d.state) || (d.state === 'sent' && !d.expectRun))) return;
