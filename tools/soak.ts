@@ -28,7 +28,7 @@ const done = await soak({
     realMs: minutes * 60_000,
     speed: (hours * 60) / minutes,
     failEvery: Number(values['fail-every']),
-    // The store keeps 8 million characters of parsed documents and then begins anew: the heap is a saw, and a slope over few of its points is chance.
+    // The heap rises and falls with the incidents that are open: a slope over few of its points is chance.
     samples: 240,
     eventful: true,
   },

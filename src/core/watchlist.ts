@@ -19,11 +19,6 @@ export interface WatchList {
   readonly busy: boolean;
 }
 
-function opOf(state: State, airflow: string, dagId: string): WatchList['paused'][number] {
-  const own = state.ownerships.find((o) => o.airflow === airflow && o.dagId === dagId);
-  return { dagId, op: own?.op ?? null, auditCursor: own?.auditCursor ?? null };
-}
-
 export function watchList(state: State, airflow: string): WatchList {
   const incidents = state.incidents.filter((i) => i.airflow === airflow && !isOver(i.status));
   const waiting = incidents.filter((i) => !i.releasing);
@@ -44,21 +39,21 @@ export function watchList(state: State, airflow: string): WatchList {
   const released = state.incidents
     .filter((i) => !isOver(i.status))
     .flatMap((i) => i.deliveries.filter((d) => d.airflow === airflow && d.expectRun && d.state === 'sent').map((d) => d.dagId));
-  const owned = state.ownerships
-    .filter((o) => o.airflow === airflow && (o.state === 'ours' || o.state === 'foreign'))
-    .map((o) => ({ dagId: o.dagId, op: o.op, auditCursor: o.auditCursor }));
   // What was deleted while it was held may be deployed again, and read the bad data.
   const away = state.holds
     .filter((h) => h.airflow === airflow && endedGone(h))
-    .filter((h) => state.incidents.some((i) => i.id === h.incidentId && holdsMore(i) && !isClaimed(state.holds, i, h)))
-    .map(({ dagId }) => dagId)
-    .filter((dagId) => !owned.some((o) => o.dagId === dagId));
+    .filter((h) => state.incidents.some((i) => i.id === h.incidentId && holdsMore(i) && !isClaimed(state.holds, i, h)));
+  const gone = new Set(away.map((h) => h.dagId));
+  const owned = state.ownerships
+    .filter((o) => o.airflow === airflow && (o.state === 'ours' || o.state === 'foreign' || gone.has(o.dagId)))
+    .map((o) => ({ dagId: o.dagId, op: o.op, auditCursor: o.auditCursor }));
+  for (const { dagId } of owned) gone.delete(dagId);
   return {
     runs: [...runs.values()],
     ranges,
     released: [...new Set(released)],
     latest: [...new Set(waiting.filter((i) => !isAboutFiles(i)).map((i) => i.dagId))],
-    paused: [...owned, ...[...new Set(away)].map((dagId) => opOf(state, airflow, dagId))],
+    paused: [...owned, ...[...gone].map((dagId) => ({ dagId, op: null, auditCursor: null }))],
     busy:
       steps.length > 0 ||
       released.length > 0 ||

@@ -86,8 +86,8 @@ function onlyThree(input: SettingsInput): Record<string, string> {
     AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_SEC: '3',
     AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT: '30',
     AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL: '5',
-    // Default 5 s, then the same request again (3.1.1 and later). Where two cores start five Airflows at once an answer takes longer, and a task that
-    // could not say that it begins, or what it made, ends as failed without a word.
+    // Default 5 s, then the same request again (3.1.1 and later). Where two cores start five Airflows at once an answer may take longer; believed to be why a
+    // task ended as failed without a word (3.3.2, seen once).
     AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT: '60',
     AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT: String(input.logPorts[0]),
     AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT: String(input.logPorts[1]),

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { decide } from '../../src/core/decide.ts';
 import type { DomainEvent } from '../../src/core/events.ts';
 import { openStore, type Store } from '../../src/store/store.ts';
-import { edge, POLICY, START, taskFailed } from '../core/scenario.ts';
+import { ann, edge, POLICY, START, taskFailed } from '../core/scenario.ts';
 
 let dir: string;
 let store: Store;
@@ -400,4 +400,20 @@ describe('lists', () => {
     expect((await store.read.incidents({ limit: 10, dagId: 'b', status: ['open'] })).items).toHaveLength(1);
     expect((await store.read.incidents({ limit: 10, status: ['resolved'] })).items).toEqual([]);
   });
+});
+
+test('what is parsed is shared while loads use it, and let go when they do not any more', async () => {
+  await evaluate([fails('a')]);
+  const [first] = (await store.snapshot()).incidents;
+  await evaluate([fails('b')]);
+  const [again] = (await store.snapshot()).incidents;
+  expect(again).toBe(first);
+  const page = async () => (await store.read.incident('inc-1'))?.incident;
+  await evaluate([{ type: 'person', actor: ann, act: { kind: 'dismiss', incidentId: 'inc-1', comment: 'none' } }]);
+  const over = await page();
+  expect(await page()).toBe(over);
+  for (const dagId of ['d', 'e', 'f']) await evaluate([fails(dagId)]);
+  const later = await page();
+  expect(later).toEqual(over);
+  expect(later).not.toBe(over);
 });

@@ -30,7 +30,7 @@ export async function until<T>(
       last = error;
     }
     if (performance.now() > end) break;
-    // Eight stories that asked three times in a second kept one of two cores busy in the web server of 2.11.2: what takes long is asked for less.
+    // Up to eight stories wait at a time, and a request costs the web server of 2.11.2 some 150 ms of processor time: what takes long is asked for less.
     await sleep(Math.min(LONGEST_PAUSE_MS, 300 + (performance.now() - began) / 10));
   }
   const seen = options.show ? await options.show().catch(String) : last;
