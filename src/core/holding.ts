@@ -137,13 +137,13 @@ function intendPause(draft: Draft, dag: DagRef, cursor: number | null): void {
   });
 }
 
-export function settleHold(draft: Draft, row: Hold, to: 'held' | 'foreign' | 'released', why: Reason): Hold {
+export function settleHold(draft: Draft, row: Hold, to: 'held' | 'foreign', why: Reason): Hold {
   step(HOLD_STATE, `hold ${row.id}`, row.state, to);
   const after = draft.putHold({
     ...row,
     state: to,
     foundPaused: to === 'foreign' ? true : row.foundPaused,
-    releasedAt: to === 'released' ? draft.now : null,
+    releasedAt: null,
   });
   draft.tell(row.incidentId, `hold.${to}`, row.dagId, why);
   return after;

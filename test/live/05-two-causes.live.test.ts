@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
+import { line } from '../support/live/firedamper.ts';
 import { ranOnce, repaired, story } from '../support/live/story.ts';
+import { until } from '../support/live/until.ts';
 
 const { truth, serve, failedRun, mendTask } = story();
 
@@ -36,9 +38,12 @@ test.concurrent.each([
       const proposed = await damper.fixed(id);
       expect((await damper.approve(proposed)).status).toBe(200);
       await damper.reached(proposed.id, 'succeeded');
+      const mine = async () => (await damper.holds(reader)).find((hold) => hold.incident_id === id);
+      await until(`the hold of ${id} is released`, async () => (await mine())?.state === 'released', {
+        show: async () => ({ hold: await mine(), timeline: (await damper.timeline(id)).map(line) }),
+      });
+      // A release that went on to unpause would have done so by then.
       await damper.polledAfter(new Date().toISOString());
-      const mine = (await damper.holds(reader)).find((hold) => hold.incident_id === id);
-      expect(mine?.state).toBe('released');
     }
   },
 );
