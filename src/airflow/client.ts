@@ -44,9 +44,10 @@ export interface AirflowClient {
 
   /**
    * The whole cross-DAG graph as far as this Airflow tells it. Never rejects for a source that is missing or forbidden:
-   * that becomes a gap. Rejects only when nothing at all could be read.
+   * that becomes a gap. Rejects only when nothing at all could be read. `known` are the ids of `listDags`, which a survey has already: a page of
+   * 100 DAGs costs the web server 0.5 s of processor time (2.11.2).
    */
-  getLineage(): Promise<Lineage>;
+  getLineage(known: () => Promise<readonly string[]>): Promise<Lineage>;
   listAssets(): Promise<readonly AssetFacts[]>;
   /** Events of one asset at or after `since`, oldest first, every page. */
   listAssetEvents(assetKey: string, since: Instant): Promise<AssetEvents>;

@@ -24,7 +24,7 @@ import { AirflowError } from './client.ts';
  */
 export type LaneName = 'pause' | 'reads' | 'poll' | 'watch' | 'survey' | 'plan' | 'acts';
 
-type Errand = 'watch' | 'plan' | 'poll';
+type Errand = 'watch' | 'plan' | 'poll' | 'survey';
 const errand = new AsyncLocalStorage<Errand>();
 
 /** Whatever `work` reads takes the places of this lane instead of those that holds wait for. It must do nothing but read. */

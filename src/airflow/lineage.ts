@@ -3,8 +3,8 @@
  * knows triggers and sensors before anything ran; and where that graph is not to be had, the tasks of every DAG, one by one. A layer that
  * is missing or forbidden becomes a gap that people see, never an error, unless all of them fail.
  */
-import type { AssetFacts, Lineage, LineageEdge, LineageGap, LineageSource } from '../core/facts.ts';
-import { AirflowError } from './client.ts';
+import type { AssetFacts, LineageEdge, LineageGap, LineageSource } from '../core/facts.ts';
+import { type AirflowClient, AirflowError } from './client.ts';
 import { createPortions, type Portions, type Read } from './lineageCache.ts';
 import { type Graph, isTemplated, type Link, linksOf, mergeEdges } from './lineageGraph.ts';
 import { type Fields, sensorFacts, triggerFacts } from './lineageTasks.ts';
@@ -14,7 +14,6 @@ export interface LineageParts {
   readonly airflow: string;
   readonly now: () => number;
   readonly sources: { readonly assets: LineageSource; readonly graph: LineageSource };
-  readonly dagIds: () => Promise<readonly string[]>;
   readonly assets: () => Promise<readonly AssetFacts[]>;
   /** null: this Airflow has no such graph for us (2.x without a session). */
   readonly graph: () => Promise<Graph | null>;
@@ -42,16 +41,16 @@ const minute = 60_000;
 /** Beside the graph, looking through the tasks only finds templated links: rare, so it may take its time. */
 const scanAgainMs = { insteadOfGraph: 15 * minute, besideGraph: 6 * 60 * minute };
 
-export const createLineage = (parts: LineageParts): (() => Promise<Lineage>) => {
+export const createLineage = (parts: LineageParts): AirflowClient['getLineage'] => {
   const fields = createPortions<Fields>({ most: portion, keepMs: 60 * minute, keepNothingMs: 2 * minute, now: parts.now });
   const keepMs = parts.graphShowsTemplates ? scanAgainMs.insteadOfGraph : scanAgainMs.besideGraph;
   const tasks = createPortions<readonly LinkingTask[]>({ most: portion, keepMs, keepNothingMs: 2 * minute, now: parts.now });
 
-  return async () => {
+  return async (dagIds) => {
     const gaps: LineageGap[] = [];
     const failures: AirflowError[] = [];
     const [known, assets, graph] = await Promise.all([
-      parts.dagIds(),
+      dagIds(),
       orGap(parts.sources.assets, gaps, failures, parts.assets),
       orGap(parts.sources.graph, gaps, failures, parts.graph),
     ]);

@@ -57,8 +57,9 @@ export async function checkAirflow(
   const capabilities = 'ok' in rights ? rights.ok : [];
   const mayRead = capabilities.some((c) => c.name === 'read_dags' && c.allowed === 'yes');
   const listed = mayRead ? await attempt(() => client.listDags()) : null;
-  const lineage = mayRead ? await attempt(() => client.getLineage()) : null;
   const known = listed && 'ok' in listed ? listed.ok : null;
+  const ids = known?.map((dag) => dag.dagId) ?? null;
+  const lineage = ids ? await attempt(() => client.getLineage(async () => ids)) : null;
   const failures = [rights, listed, lineage].flatMap((a) => (a && 'failure' in a ? [a.failure] : []));
   const readable = lineage && 'ok' in lineage ? lineage.ok : null;
   const findings = [
@@ -68,7 +69,7 @@ export async function checkAirflow(
     ...(readable?.gaps.map(
       (gap): Finding => ({ level: 'warn', text: `lineage source ${gap.source} cannot be read: ${gap.why}` }),
     ) ?? []),
-    ...edgeFindings(config, airflow.id, known?.map((dag) => dag.dagId) ?? null),
+    ...edgeFindings(config, airflow.id, ids),
     ...callbackFindings(airflow),
   ];
   return {

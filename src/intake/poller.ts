@@ -221,7 +221,9 @@ class AirflowPoller implements Poller {
       () => null,
       (error: unknown) => ({ error }),
     );
-    const [dags, lineage, unheard] = await Promise.all([client.listDags(), client.getLineage(), files]);
+    const listing = onErrand('survey', () => client.listDags());
+    const ids = () => listing.then((list) => list.map((dag) => dag.dagId));
+    const [dags, lineage, unheard] = await Promise.all([listing, client.getLineage(ids), files]);
     world.setDags(this.#airflow, dags);
     world.setLineage(lineage);
     await store.saveFacts(this.#airflow, 'dags', dags, iso(now()));

@@ -9,6 +9,7 @@ import { createAirflowClient } from '../../src/airflow/connect.ts';
 import { Secret } from '../../src/config.ts';
 import type { RunState } from '../../src/core/facts.ts';
 import { type Actor, createActor } from './actor.ts';
+import { lineageOf } from './lineageOf.ts';
 
 export interface ContractTarget {
   readonly url: string;
@@ -450,7 +451,7 @@ const assetContract = (given: () => Bench) => {
 
 const lineageContract = (given: () => Bench) => {
   const edgesOf = async (client: AirflowClient) => {
-    const lineage = await client.getLineage();
+    const lineage = await lineageOf(client);
     const own = lineage.edges.filter((edge) => edge.from.dagId.startsWith('contract_') && edge.to.dagId.startsWith('contract_'));
     return { gaps: lineage.gaps, edges: new Map(own.map((edge) => [`${edge.from.dagId} ${edge.kind} ${edge.to.dagId}`, edge])) };
   };

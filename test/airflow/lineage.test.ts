@@ -6,6 +6,7 @@ import { graphOfPage } from '../../src/airflow/v1/lineage.ts';
 import { Secret } from '../../src/config.ts';
 import type { LineageEdge } from '../../src/core/facts.ts';
 import { type FakeAirflow, type FakeOptions, startFakeAirflow } from '../support/fakeAirflow/index.ts';
+import { lineageOf } from './lineageOf.ts';
 import { clientOf } from './setup.ts';
 
 const closing: (() => Promise<unknown> | unknown)[] = [];
@@ -65,7 +66,7 @@ describe.each([
 ] as const)('%s', (_, options, sessionLogin) => {
   test('edges are there before anything ran, and what is unknown is named', async () => {
     const { fresh } = await story(options, sessionLogin);
-    const lineage = await fresh().getLineage();
+    const lineage = await lineageOf(fresh());
     expect(said(lineage.edges)).toEqual([
       'A -asset/x://a1-> B by make waits false',
       'A -sensor/wait_a-> E by ? waits false',
@@ -77,7 +78,7 @@ describe.each([
   test('one run tells the rest', async () => {
     const { fake, fresh } = await story(options, sessionLogin);
     await ran(fake);
-    const lineage = await fresh().getLineage();
+    const lineage = await lineageOf(fresh());
     expect(said(lineage.edges)).toEqual([
       'A -asset/x://a1-> B by make waits false',
       'A -sensor/wait_a-> E by make waits false',
@@ -90,7 +91,7 @@ describe.each([
 
 test('2.x by Basic: task by task, and nothing is invented before a run', async () => {
   const { fake, fresh } = await story({ generation: 2 }, false);
-  const before = await fresh().getLineage();
+  const before = await lineageOf(fresh());
   expect(said(before.edges)).toEqual(['A -asset/x://a1-> B by make waits false']);
   expect(before.gaps.map((gap) => gap.why)).toEqual([
     'which DAG A.any starts is not known before it has run',
@@ -98,7 +99,7 @@ test('2.x by Basic: task by task, and nothing is invented before a run', async (
     'which DAG E.wait_a waits for is not known before it has run',
   ]);
   await ran(fake);
-  expect(said((await fresh().getLineage()).edges)).toHaveLength(4);
+  expect(said((await lineageOf(fresh())).edges)).toHaveLength(4);
 });
 
 test('2.x by Basic: a trigger that stands in a run but has not run yet is read from its link', async () => {
@@ -106,7 +107,7 @@ test('2.x by Basic: a trigger that stands in a run but has not run yet is read f
   fake.setOutcome('A', 'make', 'wait');
   fake.startRun('A', { runId: 'r1' });
   await fake.until((one) => one.runs('A')[0]?.state === 'running');
-  const { edges } = await fresh().getLineage();
+  const { edges } = await lineageOf(fresh());
   expect(edges.find((edge) => edge.to.dagId === 'D')).toMatchObject({ via: 'call', source: 'extra_links', waits: null });
   expect(edges.find((edge) => edge.to.dagId === 'F')).toBeUndefined();
 });
@@ -115,10 +116,15 @@ test('single answers are kept: a second survey asks for the lists only', async (
   const { fake, fresh } = await story({ generation: 2 }, false);
   await ran(fake);
   const client = fresh();
-  await client.getLineage();
+  await lineageOf(client);
   const before = fake.requests.length;
-  expect((await client.getLineage()).gaps).toEqual([]);
-  expect(fake.requests.slice(before).map((one) => one.path)).toEqual(['/api/v1/dags', '/api/v1/datasets']);
+  expect((await lineageOf(client)).gaps).toEqual([]);
+  expect(
+    fake.requests
+      .slice(before)
+      .map((one) => one.path)
+      .sort(),
+  ).toEqual(['/api/v1/dags', '/api/v1/datasets']);
 });
 
 test.each([
@@ -133,7 +139,7 @@ test.each([
     path: new RegExp(`${path}$`),
     fault: { kind: 'answer', answer: { status: 403, json: { detail: 'Forbidden' } } },
   });
-  const lineage = await fresh().getLineage();
+  const lineage = await lineageOf(fresh());
   expect(lineage.gaps).toMatchObject([{ source, why: expect.stringContaining('403') }]);
   const kept = ['A -asset/x://a1-> B', 'A -sensor/wait_a-> E', 'A -trigger/any-> F', 'A -trigger/call-> D'];
   expect(said(lineage.edges).map((line) => line.replace(/ by .*/, ''))).toEqual(kept);
@@ -146,14 +152,14 @@ test.each([
   const { fake, fresh } = await story({ generation });
   await ran(fake);
   const client = fresh();
-  await client.getLineage();
+  await lineageOf(client);
   const before = fake.requests.length;
   fake.inject({
     path: new RegExp(`${path}$`),
     times: 1,
     fault: { kind: 'answer', answer: { status: 502, html: '<h1>Bad Gateway</h1>' } },
   });
-  expect((await client.getLineage()).gaps).toEqual([]);
+  expect((await lineageOf(client)).gaps).toEqual([]);
   const asked = fake.requests.slice(before).map((one) => one.path);
   expect(asked.filter((one) => one.endsWith(path))).toHaveLength(2);
   expect(asked.filter((one) => one.endsWith('/tasks'))).toEqual([]);
@@ -162,7 +168,7 @@ test.each([
 test.each([2, 3] as const)('generation %i: a DAG that is gone is nobody to hold', async (generation) => {
   const { fake, fresh } = await story({ generation });
   fake.dag('A', { tasks: { call: { triggers: { dagId: 'gone' } } } });
-  expect((await fresh().getLineage()).edges.filter((edge) => edge.to.dagId === 'gone')).toEqual([]);
+  expect((await lineageOf(fresh())).edges.filter((edge) => edge.to.dagId === 'gone')).toEqual([]);
 });
 
 test('nothing at all can be read: that is an error, not an empty graph', async () => {
@@ -171,18 +177,18 @@ test('nothing at all can be read: that is an error, not an empty graph', async (
     path: /\/(ui\/dependencies|api\/v2\/assets)$/,
     fault: { kind: 'answer', answer: { status: 403, json: { detail: 'Forbidden' } } },
   });
-  await expect(fresh().getLineage()).rejects.toMatchObject({ kind: 'forbidden' });
+  await expect(lineageOf(fresh())).rejects.toMatchObject({ kind: 'forbidden' });
 });
 
 test('more DAGs than one survey may ask for: the rest is a gap, and the next survey goes on', async () => {
   const { fake, fresh } = await story({ generation: 2 }, false);
   for (let n = 0; n < 120; n++) fake.dag(`n${n}`, { tasks: { t: {} } });
   const client = fresh();
-  expect((await client.getLineage()).gaps[0]).toEqual({
+  expect((await lineageOf(client)).gaps[0]).toEqual({
     source: 'rendered_fields',
     why: 'the tasks of 27 DAGs are still to be read',
   });
-  expect((await client.getLineage()).gaps.some((gap) => gap.why.includes('still to be read'))).toBe(false);
+  expect((await lineageOf(client)).gaps.some((gap) => gap.why.includes('still to be read'))).toBe(false);
 });
 
 describe('the graph', () => {

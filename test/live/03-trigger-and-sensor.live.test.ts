@@ -20,7 +20,7 @@ test('what A triggers, what waits for A and what only the configuration knows is
   const { firedamper } = await serve({
     name: 's03',
     prefixes: ['s03'],
-    airflow: { session_login: false },
+    airflow: { session_login: false, survey_interval: '10s' },
     edges: [{ from: 'lab/s03_a', to: 'lab/s03_f', note: 'reads the table of A' }],
   });
   // Task by task it takes a while until the links of this Airflow are known; the story is about which links, not about how soon.

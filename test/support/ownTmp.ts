@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { quickStarts } from './quickStarts.ts';
 
 const NAME = 'firedamper-tests-';
 
@@ -10,6 +11,7 @@ export default function ownTmp(): (() => void) | undefined {
   if (process.env.TMPDIR?.includes(NAME)) return undefined;
   const folder = mkdtempSync(join(tmpdir(), NAME));
   process.env.TMPDIR = folder;
+  quickStarts(join(folder, 'compiled'));
   return () => {
     if (process.env.FIREDAMPER_KEEP !== '1') rmSync(folder, { recursive: true, force: true });
   };

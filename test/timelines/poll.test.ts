@@ -14,8 +14,9 @@ async function withDags(
   count: number,
   options: Parameters<typeof startService>[1] = {},
   prepare?: (fake: FakeAirflow) => unknown,
+  generation: 2 | 3 = 3,
 ) {
-  const fake = await startFakeAirflow({ generation: 3 });
+  const fake = await startFakeAirflow({ generation });
   for (let i = 0; i < count; i++) fake.dag(`dag_${i}`, { tasks: { make: {} } });
   await prepare?.(fake);
   const service = await startService(fake, options);
@@ -28,6 +29,14 @@ test.each([10, 1_000])('an idle cycle with %i DAGs costs at most three requests'
   const before = fake.requests.length;
   for (let i = 0; i < 5; i++) await service.app.poll();
   expect((fake.requests.length - before) / 5).toBeLessThanOrEqual(3);
+});
+
+test.each([2, 3] as const)('a survey reads each page of the list of DAGs once (%i.x)', async (generation) => {
+  const { fake } = await withDags(150, { airflow: { survey_interval: '1h' } }, undefined, generation);
+  const pages = fake.requests.filter(({ method, path }) => method === 'GET' && /^\/api\/v\d\/dags$/.test(path));
+  // Without an offset: the one row by which the session of 2.x is tried.
+  const offsets = pages.flatMap(({ query }) => new URLSearchParams(query).get('offset') ?? []);
+  expect(offsets).toEqual(['0', '100']);
 });
 
 test('what fails while the first look is still under way is heard', async () => {

@@ -1,5 +1,5 @@
 /** Airflow 2: DAGs, their shape, and the pause switch. */
-import type { Calls, ListLane, Setting } from '../calls.ts';
+import type { Calls, Setting } from '../calls.ts';
 import { allPages } from '../pages.ts';
 import type { paths } from '../schema-v1.d.ts';
 import { rows, type TypedWire } from '../typedWire.ts';
@@ -10,12 +10,12 @@ export type V1Setting = Setting & { readonly wire: V1Wire };
 
 type DagCalls = Pick<Calls, 'listDags' | 'listImportErrors' | 'getDag' | 'getDagDetails' | 'getTaskGraph' | 'setPaused'>;
 
-/** Containment and release wait for these lists, so they never queue behind a poll that hangs; the lineage reads them in its own lane. */
-export const v1Dags = ({ wire }: V1Setting, lane: ListLane = 'reads'): DagCalls => ({
+/** Containment and release wait for these lists, so they never queue behind a poll that hangs. */
+export const v1Dags = ({ wire }: V1Setting): DagCalls => ({
   listDags: () =>
     allPages(
       (limit, offset) =>
-        wire.get('/dags', { lane, query: { limit, offset, order_by: 'dag_id' } }, (body) => ({
+        wire.get('/dags', { lane: 'reads', query: { limit, offset, order_by: 'dag_id' } }, (body) => ({
           rows: rows(body.dags, 'dags').map(dagFacts),
           total: body.total_entries,
         })),

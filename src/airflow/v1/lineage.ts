@@ -1,6 +1,5 @@
 /** Airflow 2: where the lineage comes from. */
-import type { Lineage } from '../../core/facts.ts';
-import { AirflowError } from '../client.ts';
+import { type AirflowClient, AirflowError } from '../client.ts';
 import { createLineage, fromLink } from '../lineage.ts';
 import type { Graph, GraphNode } from '../lineageGraph.ts';
 import type { Fields } from '../lineageTasks.ts';
@@ -9,16 +8,15 @@ import { nullWhenMissing } from '../missing.ts';
 import { text } from '../translate.ts';
 import { rows } from '../typedWire.ts';
 import { v1Assets } from './assets.ts';
-import { type V1Setting, v1Dags } from './dags.ts';
+import type { V1Setting } from './dags.ts';
 import type { WebPages } from './webPages.ts';
 
-export const v1Lineage = (setting: V1Setting, pages: WebPages | null): (() => Promise<Lineage>) => {
+export const v1Lineage = (setting: V1Setting, pages: WebPages | null): AirflowClient['getLineage'] => {
   const { wire } = setting;
   return createLineage({
     airflow: setting.airflow,
     now: setting.now,
     sources: { assets: 'datasets', graph: 'dag_dependencies_page' },
-    dagIds: async () => (await v1Dags(setting, 'survey').listDags()).map((dag) => dag.dagId),
     assets: v1Assets(setting, 'survey').listAssets,
     graph: async () => {
       const html = pages === null ? null : await pages.read('/dag-dependencies');

@@ -1,5 +1,5 @@
 /** Airflow 3: DAGs, their shape, and the pause switch. */
-import type { Calls, ListLane, Setting } from '../calls.ts';
+import type { Calls, Setting } from '../calls.ts';
 import { allPages, pageSize } from '../pages.ts';
 import type { paths } from '../schema-v2.d.ts';
 import { rows, type TypedWire } from '../typedWire.ts';
@@ -10,15 +10,19 @@ export type V2Setting = Setting & { readonly wire: V2Wire };
 
 type DagCalls = Pick<Calls, 'listDags' | 'listImportErrors' | 'getDag' | 'getDagDetails' | 'getTaskGraph' | 'setPaused'>;
 
-/** Containment and release wait for these lists, so they never queue behind a poll that hangs; the lineage reads them in its own lane. */
-export const v2Dags = ({ wire }: V2Setting, lane: ListLane = 'reads'): DagCalls => ({
+/** Containment and release wait for these lists, so they never queue behind a poll that hangs. */
+export const v2Dags = ({ wire }: V2Setting): DagCalls => ({
   listDags: () =>
     allPages(
       (limit, offset) =>
-        wire.get('/api/v2/dags', { lane, query: { limit: Math.max(limit, pageSize), offset, order_by: ['dag_id'] } }, (body) => ({
-          rows: rows(body.dags, 'dags').map(dagFacts),
-          total: body.total_entries,
-        })),
+        wire.get(
+          '/api/v2/dags',
+          { lane: 'reads', query: { limit: Math.max(limit, pageSize), offset, order_by: ['dag_id'] } },
+          (body) => ({
+            rows: rows(body.dags, 'dags').map(dagFacts),
+            total: body.total_entries,
+          }),
+        ),
       (dag) => dag.dagId,
     ),
   listImportErrors: () =>

@@ -1,5 +1,5 @@
 /** Airflow 3: where the lineage comes from. */
-import type { Lineage } from '../../core/facts.ts';
+import type { AirflowClient } from '../client.ts';
 import { everything } from '../ids.ts';
 import { createLineage } from '../lineage.ts';
 import type { Graph } from '../lineageGraph.ts';
@@ -7,16 +7,15 @@ import type { Fields } from '../lineageTasks.ts';
 import { linkingTasksOf } from '../linkingTasks.ts';
 import { rows } from '../typedWire.ts';
 import { v2Assets } from './assets.ts';
-import { type V2Setting, v2Dags } from './dags.ts';
+import type { V2Setting } from './dags.ts';
 import { v2Tasks } from './runs.ts';
 
-export const v2Lineage = (setting: V2Setting): (() => Promise<Lineage>) => {
+export const v2Lineage = (setting: V2Setting): AirflowClient['getLineage'] => {
   const { wire } = setting;
   return createLineage({
     airflow: setting.airflow,
     now: setting.now,
     sources: { assets: 'assets', graph: 'ui_dependencies' },
-    dagIds: async () => (await v2Dags(setting, 'survey').listDags()).map((dag) => dag.dagId),
     assets: v2Assets(setting, 'survey').listAssets,
     graph: () =>
       wire.get(

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { type AirflowVersion, ensureAirflow, startAirflow } from '../../../src/demo/lab.ts';
+import { quickStarts } from '../quickStarts.ts';
 import { startRelay } from './relay.ts';
 
 /** What a story is told about the Airflow it runs against. */
@@ -43,6 +44,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const onProgress = (line: string) => console.error(`[Airflow ${version}] ${line}`);
   const installation = await ensureAirflow({ version, root, callbacks: join(PROJECT, 'airflow-callbacks'), onProgress });
   const [flags, records, services] = ['flags', 'records', 'services'].map((name) => join(work, name)) as [string, string, string];
+  quickStarts(join(work, 'compiled'));
   const relay = await startRelay();
   const callbackSecret = `whsec_${randomBytes(32).toString('base64')}`;
   const start = new Date(Date.now() - DAYS_BACK * 86_400_000).toISOString().slice(0, 10);

@@ -136,8 +136,8 @@ export const CONTROLS: readonly Control[] = [
   {
     name: 'everybody is downstream',
     sabotage: withClient((c) => ({
-      getLineage: async () => {
-        const [lineage, dags] = await Promise.all([c.getLineage(), c.listDags()]);
+      getLineage: async (known) => {
+        const [lineage, dags] = await Promise.all([c.getLineage(known), c.listDags()]);
         const ref = (dagId: string) => ({ airflow: 'prod', dagId });
         const all = dags.flatMap((a) => dags.flatMap((b) => (a === b ? [] : [{ from: ref(a.dagId), to: ref(b.dagId) }])));
         const edges = all.map((e) => ({
@@ -184,15 +184,15 @@ export const CONTROLS: readonly Control[] = [
   },
   {
     name: 'nobody is downstream',
-    sabotage: withClient((c) => ({ getLineage: async () => ({ ...(await c.getLineage()), edges: [] }) })),
+    sabotage: withClient((c) => ({ getLineage: async (known) => ({ ...(await c.getLineage(known)), edges: [] }) })),
     laws: ['what reads it is held, or spared with a reason'],
     change: (site) => ({ ...site, edges: [] }),
   },
   {
     name: 'what a task makes is known for another one’s',
     sabotage: withClient((c) => ({
-      getLineage: async () => {
-        const lineage = await c.getLineage();
+      getLineage: async (known) => {
+        const lineage = await c.getLineage(known);
         return { ...lineage, edges: lineage.edges.map((e) => ({ ...e, fromTasks: ['nobody'] })) };
       },
     })),
