@@ -151,7 +151,7 @@ test('a row that slides onto the next page is there once', async () => {
 describe.each([2, 3] as const)('generation %i: a list of the poll that is late', (generation) => {
   const late = { path: /dagRuns$/, fault: { kind: 'stall_before' }, times: 1 } as const;
   const slow = async () => {
-    const { fake, client } = await start({ generation }, 150);
+    const { fake, client } = await start({ generation }, 1_000);
     for (let n = 0; n < 230; n++) fake.dag(`d${n}`, { tasks: { t: {} } }).failRun(`d${n}`, 't', { runId: `r${n}` });
     await client.getDag('d0');
     const asked = () =>

@@ -62,7 +62,7 @@ test.each([
   ['half an answer', 'truncate', 'unreachable', 1],
   ['half of the JSON', 'half_json', 'not_airflow', 1],
 ] as const)('POST, %s: outcome unknown, sent once', async (_, kind, error, runs) => {
-  const { fake, client } = await fakeAndClient({ generation: 3 }, 300);
+  const { fake, client } = await fakeAndClient({ generation: 3 }, 1_500);
   fake.inject({ method: 'POST', path: '/dags/{dag_id}/dagRuns', fault: { kind } });
   await expect(client.triggerRun(trigger(fake))).rejects.toMatchObject({ kind: error, outcome: 'unknown' });
   expect(fake.requestsTo('POST', '/dags/{dag_id}/dagRuns')).toHaveLength(1);
@@ -87,7 +87,7 @@ test.each([2, 3] as const)('generation %i: an unpause is not sent again by itsel
 });
 
 test('a dry run whose answer was lost has changed nothing', async () => {
-  const { fake, client } = await fakeAndClient({ generation: 3 }, 300);
+  const { fake, client } = await fakeAndClient({ generation: 3 }, 1_500);
   fake.inject({ method: 'POST', path: '/backfills/dry_run', fault: { kind: 'cut_after' } });
   const range = {
     dagId: 'B',
