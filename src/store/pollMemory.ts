@@ -1,6 +1,7 @@
 /** What the polls remember between two looks and over a restart: where they stand, what they have seen, and what each Airflow looked like. */
 import type { Kysely, Transaction } from 'kysely';
 import type { DagFacts, Instant, Lineage } from '../core/facts.ts';
+import { among } from './among.ts';
 import type { Tables } from './tables.ts';
 
 export interface PollMemory {
@@ -43,7 +44,7 @@ export function createPollMemory(transaction: InTransaction, read: Kysely<Tables
     seen: async (airflow, keys) => {
       if (keys.length === 0) return new Set<string>();
       const rows = await transaction((trx) =>
-        trx.selectFrom('seen').select('key').where('airflow', '=', airflow).where('key', 'in', keys).execute(),
+        trx.selectFrom('seen').select('key').where('airflow', '=', airflow).where('key', 'in', among(keys)).execute(),
       );
       return new Set(rows.map((r) => r.key));
     },

@@ -1,6 +1,7 @@
 /** Forgetting, a few rows per transaction: a long delete would keep callbacks waiting. The history (timeline) is never deleted. */
 import { sql, type Transaction } from 'kysely';
 import type { Instant } from '../core/facts.ts';
+import { among } from './among.ts';
 import type { Tables } from './tables.ts';
 
 type Trx = Transaction<Tables>;
@@ -35,11 +36,11 @@ export async function forgetIncidents(trx: Trx, before: Instant, limit: number):
   const ids = old.map((row) => row.id);
   if (ids.length === 0) return 0;
   for (const table of ['signals', 'holds', 'repairs'] as const) {
-    const some = trx.selectFrom(table).select('id').where('incident_id', 'in', ids).limit(limit);
+    const some = trx.selectFrom(table).select('id').where('incident_id', 'in', among(ids)).limit(limit);
     const { numDeletedRows } = await trx.deleteFrom(table).where('id', 'in', some).executeTakeFirst();
     if (numDeletedRows > 0n) return Number(numDeletedRows);
   }
-  const { numDeletedRows } = await trx.deleteFrom('incidents').where('id', 'in', ids).executeTakeFirst();
+  const { numDeletedRows } = await trx.deleteFrom('incidents').where('id', 'in', among(ids)).executeTakeFirst();
   return Number(numDeletedRows);
 }
 
@@ -58,6 +59,6 @@ async function forgetIntents(trx: Trx, before: Instant, limit: number): Promise<
 
 async function forgetByIds(trx: Trx, table: 'signals' | 'intents', ids: readonly string[]): Promise<number> {
   if (ids.length === 0) return 0;
-  const result = await trx.deleteFrom(table).where('id', 'in', ids).executeTakeFirst();
+  const result = await trx.deleteFrom(table).where('id', 'in', among(ids)).executeTakeFirst();
   return Number(result.numDeletedRows);
 }

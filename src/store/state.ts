@@ -4,6 +4,7 @@ import type { Decision, State } from '../core/draft.ts';
 import type { DomainEvent, PersonAct } from '../core/events.ts';
 import type { Instant } from '../core/facts.ts';
 import { CHANGES_OUTSIDE, type IntentKind } from '../core/intent.ts';
+import { among } from './among.ts';
 import { append } from './chain.ts';
 import * as codec from './codec.ts';
 import type { Tables } from './tables.ts';
@@ -40,9 +41,6 @@ export async function loadState(db: Db, events: readonly DomainEvent[], reopenSi
     restored: codec.restoredFromRow(serviceRow),
   };
 }
-
-/** One parameter, however many they are: as many statements as there are lengths of lists were compiled, and kept. */
-const among = (values: readonly string[]) => sql<string>`(select value from json_each(${JSON.stringify(values)}))`;
 
 /**
  * All that is not over. Of the notices those that have been told by now; only where one could not be told the others that wait for its channel are judged
@@ -100,9 +98,9 @@ async function namedIncidents(db: Db, events: readonly DomainEvent[]): Promise<s
   const repairs = idsOf('repairId');
   const holds = idsOf('holdId');
   const viaRepairs =
-    repairs.length === 0 ? [] : await db.selectFrom('repairs').select('incident_id').where('id', 'in', repairs).execute();
+    repairs.length === 0 ? [] : await db.selectFrom('repairs').select('incident_id').where('id', 'in', among(repairs)).execute();
   const viaHolds =
-    holds.length === 0 ? [] : await db.selectFrom('holds').select('incident_id').where('id', 'in', holds).execute();
+    holds.length === 0 ? [] : await db.selectFrom('holds').select('incident_id').where('id', 'in', among(holds)).execute();
   return [...idsOf('incidentId'), ...viaRepairs.map((r) => r.incident_id), ...viaHolds.map((r) => r.incident_id)];
 }
 

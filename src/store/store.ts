@@ -9,6 +9,7 @@ import type { Instant } from '../core/facts.ts';
 import { CHANGES_OUTSIDE, type Intent, type IntentKind } from '../core/intent.ts';
 import type { Restored } from '../core/restore.ts';
 import type { FiredamperError } from '../errors.ts';
+import { among } from './among.ts';
 import type { ChainHead } from './chain.ts';
 import { type ClaimLane, choose, queueOf } from './claiming.ts';
 import * as codec from './codec.ts';
@@ -110,7 +111,7 @@ export async function openStore(
       change(async (trx) => {
         const decision = decide(await loadState(trx, events, reopenSince));
         await saveDecision(trx, decision);
-        if (inboxDone.length > 0) await trx.updateTable('inbox').set({ done: 1 }).where('n', 'in', inboxDone).execute();
+        if (inboxDone.length > 0) await trx.updateTable('inbox').set({ done: 1 }).where('n', 'in', among(inboxDone)).execute();
         return decision;
       }),
     claim: (now, lanes, underWay) =>
@@ -217,7 +218,7 @@ async function claim(
     await trx
       .updateTable('intents')
       .set((eb) => ({ state: 'sending', attempts: eb('attempts', '+', 1) }))
-      .where('id', 'in', recorded)
+      .where('id', 'in', among(recorded))
       .execute();
   }
   const claimed = taken.map(({ row: { row, state }, record }) => ({
