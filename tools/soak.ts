@@ -60,6 +60,8 @@ const facts = {
   lives: lives.length,
   pauses: done.effects.pause ?? 0,
   rss_max_mb: lives.map(rssOf).join('/'),
+  code_max_mb: Math.max(...done.samples.map((s) => s.codeMb)).toFixed(1),
+  open_max: Math.max(...done.samples.map((s) => s.open)),
   ...Object.fromEntries(Object.entries(limits).map(([name, [value]]) => [name, Number(value.toFixed(2))])),
 };
 console.log(

@@ -176,8 +176,9 @@ class Life {
   async #sample(): Promise<void> {
     const [runs, failures, life] = [this.#runs, this.#failures, this.#lives];
     const held = await this.#service.held();
-    this.#samples.push({ runs, failures, life, ...held });
-    this.#options.tell(`${runs} runs, ${failures} failures: ${JSON.stringify(held)}`);
+    const { open } = await incidentCounts(this.#service.url);
+    this.#samples.push({ runs, failures, life, open, ...held });
+    this.#options.tell(`${runs} runs, ${failures} failures, ${open} open: ${JSON.stringify(held)}`);
   }
 
   /** The last ones are mended and let go too: nothing stays held. As long as it takes, while it goes on: the machine may do other work. */

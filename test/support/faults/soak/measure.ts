@@ -6,6 +6,8 @@ export interface Sample extends Held {
   readonly failures: number;
   /** Since which start of the service: memory begins anew with each. */
   readonly life: number;
+  /** Incidents that are not over: each decision holds all of them. */
+  readonly open: number;
 }
 
 export interface Soaked {
