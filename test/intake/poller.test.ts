@@ -1,6 +1,7 @@
 /** The poll of one Airflow, on a store in memory and an Airflow that answers when told to. */
 import { expect, it } from 'vitest';
 import { type AirflowClient, AirflowError } from '../../src/airflow/client.ts';
+import { laneOf } from '../../src/airflow/lanes.ts';
 import type { DomainEvent } from '../../src/core/events.ts';
 import type { TaskFacts } from '../../src/core/facts.ts';
 import { createPoller } from '../../src/intake/poller.ts';
@@ -14,6 +15,7 @@ function site(ahead: number, surveyMinutes = 1) {
   const disk = new Disk();
   const failed: TaskFacts[] = [];
   const heard: string[] = [];
+  const lists: string[] = [];
   let now = at(0);
   let up = false;
   let whilePolled: () => void = () => undefined;
@@ -28,7 +30,10 @@ function site(ahead: number, surveyMinutes = 1) {
     listFailedRunsUpdated: async () => [],
     listFailedTasks: async (since: string) => failed.filter((t) => (t.endDate ?? '') >= since),
     getRun: async () => null,
-    listDags: async () => [],
+    listDags: async () => {
+      lists.push(laneOf('reads'));
+      return [];
+    },
     getLineage: async () => ({ airflow: 'prod', edges: [], gaps: [], seenAt: '' }),
   } as unknown as AirflowClient;
   const responder = {
@@ -44,6 +49,8 @@ function site(ahead: number, surveyMinutes = 1) {
     });
   return {
     heard,
+    /** In whose places the list of DAGs was asked for. */
+    lists,
     boot,
     wait: (minutes: number) => {
       now = at(minutes);
@@ -100,4 +107,11 @@ it('a clock that is set ahead while we poll makes the next poll skip nothing', a
   s.wait(13);
   await poller.poll();
   expect(s.heard).toEqual(['late']);
+});
+
+it('a survey asks for the list of DAGs in its own places, not in those that holds wait for', async () => {
+  const s = site(0);
+  s.comeUp();
+  await s.boot().poll();
+  expect(s.lists).toEqual(['survey']);
 });
