@@ -67,7 +67,8 @@ async function startKafka(root: string, dir: string, crew: Crew): Promise<string
   const java = ['-Xmx256m', '-XX:TieredStopAtLevel=1', `-Dlog4j2.configurationFile=${join(home, 'log4j2.properties')}`];
   const classes = ['-cp', join(jars, '*')];
   const id = randomBytes(16).toString('base64url');
-  run('java', [...java, ...classes, 'kafka.tools.StorageTool', 'format', '-t', id, '-c', settings]);
+  // One id in 64 begins with a dash: behind `-t` Kafka takes that for an option and refuses (4.1.0).
+  run('java', [...java, ...classes, 'kafka.tools.StorageTool', 'format', `--cluster-id=${id}`, '-c', settings]);
   crew.launch('kafka', {
     command: 'java',
     args: [...java, ...classes, 'kafka.Kafka', settings],
