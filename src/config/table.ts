@@ -143,7 +143,7 @@ export const TABLE = {
   'policy.mode': key(
     oneOf(['armed', 'shadow']),
     'armed',
-    '`shadow` decides and tells everything, and changes nothing in Airflow.',
+    '`shadow` decides and tells everything, and changes nothing in Airflow. What was begun before the change of mode is ended as it was begun: what is held is released, what is owed is given.',
   ),
 
   'policy.watch': section('Which failures open incidents.'),
