@@ -67,6 +67,7 @@ const PACKAGES = {
   standardwebhooks: '^src/notify/',
   eta: '^src/web/',
   '@dagrejs/dagre': '^src/web/',
+  croner: '^src/airflow/v1/schedule[.]ts$',
   'node-cron': '^src/(app[.]ts$|intake/)',
   'prom-client': '^src/(metrics|app)[.]ts$',
   pino: '^src/(main|app)[.]ts$',
