@@ -364,8 +364,6 @@ export interface components {
         };
         DAGDetail: components["schemas"]["DAG"] & {
             catchup: boolean | null;
-            /** @description IANA name; `FixedTimezone(7200, name="+02:00")` for a fixed offset (2.11.2). */
-            timezone?: string | null;
             dag_run_timeout: components["schemas"]["TimeDelta"] | null;
             dataset_expression?: {
                 [key: string]: unknown;

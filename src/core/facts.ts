@@ -61,8 +61,6 @@ export interface DagDetails extends DagFacts {
   /** Seconds, null where none is set. */
   readonly dagrunTimeoutSeconds: number | null;
   readonly assetCondition: AssetCondition | null;
-  /** IANA name, as far as Airflow 2 knows one; not asked for on 3.x, which fills missing intervals itself. */
-  readonly timezone?: string | null;
 }
 
 export type RunState = 'queued' | 'running' | 'success' | 'failed';

@@ -112,7 +112,7 @@ async function planDag(p: Planning, incident: Incident, dagId: string): Promise<
     const rest = runs.filter((r) => !scheduled.includes(r));
     return [...(await planBackfills(p, dagId, scheduled, bad.size > 0)), ...(await clears(p, dagId, rest, bad))];
   }
-  const missing = !p.client.canBackfill && scheduled.length > 1 ? await planMissingRuns(p, dagId, scheduled) : [];
+  const missing = !p.client.canBackfill && scheduled.length > 1 ? await planMissingRuns(p, dag, scheduled) : [];
   return [...(await clears(p, dagId, runs, bad)), ...missing];
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { missingIntervals } from '../../src/core/intervals.ts';
+import { missingIntervals, type Reading } from '../../src/core/intervals.ts';
 import { run } from './scenario.ts';
 
 const HOUR = 3_600_000;
@@ -10,9 +10,10 @@ const covers = (start: string | null, end: string | null) =>
 const day = (n: number) => covers(at(n), at(n + 1));
 
 const every = (hours: number) => (start: string) => new Date(Date.parse(start) + hours * HOUR).toISOString();
-const daily = every(24);
+const read = (endOf: Reading['endOf'], offsetMinutes = 0): Reading => ({ offsetMinutes, endOf });
+const daily = [read(every(24))];
 /** `0 0 * * 1-5`: Friday's interval ends on Monday. */
-const weekdays = (start: string) => every(new Date(start).getUTCDay() === 5 ? 72 : 24)(start);
+const weekdays = [read((start) => every(new Date(start).getUTCDay() === 5 ? 72 : 24)(start))];
 
 describe('intervals that no run was ever made for', () => {
   test('each one in a hole that they fill exactly', () => {
@@ -65,14 +66,39 @@ describe('intervals that no run was ever made for', () => {
     expect(missingIntervals(runs, daily)).toEqual({ missing: [], unclear: [{ start: at(2), end: at(5) }] });
   });
 
-  test('a schedule that ends before the hole does, or knows nothing of it, fills nothing', () => {
-    const until = (last: string) => (start: string) => (start === last ? null : daily(start));
-    expect(missingIntervals([day(1), day(5)], until(at(3))).missing).toEqual([]);
-    expect(missingIntervals([day(1), day(5)], (start) => (start === at(3) ? start : daily(start)))).toEqual({
-      missing: [],
-      unclear: [{ start: at(2), end: at(5) }],
-    });
-    expect(missingIntervals([day(1), day(3)], () => null)).toEqual({ missing: [], unclear: [{ start: at(2), end: at(3) }] });
+  test('a reading that ends within the hole, or does not get on in it, fills nothing', () => {
+    const hole = { missing: [], unclear: [{ start: at(2), end: at(5) }] };
+    const from3 = (end: string | null) => [read((start) => (start === at(3) ? end : every(24)(start)))];
+    expect(missingIntervals([day(1), day(5)], from3(null))).toEqual(hole);
+    expect(missingIntervals([day(1), day(5)], from3(at(3)))).toEqual(hole);
+    expect(missingIntervals([day(1), day(5)], from3(at(6)))).toEqual(hole);
+  });
+
+  test('a schedule that nobody can read fills nothing', () => {
+    expect(missingIntervals([day(1), day(3)], [])).toEqual({ missing: [], unclear: [{ start: at(2), end: at(3) }] });
+  });
+
+  test('two readings that fill a hole in two ways fill nothing; a run on either side that only one explains decides', () => {
+    const atNoonToo = read((start) => (start === at(3) ? at(3, 12) : start === at(3, 12) ? at(4) : every(24)(start)), 600);
+    const both = [...daily, atNoonToo];
+    expect(missingIntervals([day(2), day(5)], both).missing).toEqual([]);
+    const half = covers(at(6), at(6, 12));
+    const halves = read((start) => (start === at(6) ? at(6, 12) : atNoonToo.endOf(start)), 600);
+    expect(missingIntervals([day(2), day(5), half], [...daily, halves]).missing).toHaveLength(3);
+    expect(missingIntervals([half, day(7), day(9)], [...daily, halves]).missing).toEqual([{ start: at(8), end: at(9) }]);
+  });
+
+  test('what explains one side only, an hour away, is what a change of the clocks within the hole would leave: nobody knows', () => {
+    const other = (offset: number) =>
+      read((start) => (start === at(1) ? at(2) : start === at(2) ? at(3, 1) : start === at(3, 1) ? at(4) : null), offset);
+    expect(missingIntervals([day(1), day(4)], [...daily, other(60)]).missing).toEqual([]);
+    expect(missingIntervals([day(1), day(4)], [...daily, other(-60)]).missing).toEqual([]);
+    expect(missingIntervals([day(1), day(4)], [...daily, other(75)]).missing).toHaveLength(2);
+  });
+
+  test('a hole of more than four weeks may hide two changes of the clocks', () => {
+    expect(missingIntervals([day(1), day(30)], daily).missing).toHaveLength(28);
+    expect(missingIntervals([day(1), day(31)], daily)).toEqual({ missing: [], unclear: [{ start: at(2), end: at(31) }] });
   });
 
   test('runs for an instant each follow each other without a hole, and what is missing between them is shown', () => {

@@ -73,6 +73,33 @@ test('the plan repairs exactly the three failed days and the one that was never 
   );
 });
 
+test('on weekdays at midnight in Berlin, two days that never had a run are two, and the first of them lasts till Monday', async () => {
+  const days = ['2026-11-04', '2026-11-05', '2026-11-08', '2026-11-09'] as const; // in UTC the day begins at 23:00
+  await truth.known('s06w_a', 's06w_b');
+  const { firedamper } = await serve({ name: 's06w', prefixes: ['s06w'] });
+  for (const broken of [days[0], days[3]]) breakTask('s06w_a', `load.${broken}`);
+  await truth.unpause('s06w_a');
+  await until('all four days have ended', async () => {
+    const runs = await truth.runs('s06w_a');
+    return runs.length === 4 && runs.every((run) => run.state === 'failed' || run.state === 'success');
+  });
+  for (const gone of [days[1], days[2]]) await truth.deleteRun('s06w_a', (await runsByDay('s06w_a'))[gone]!.runId);
+  const { id } = await firedamper.opened('s06w_a');
+  await until('both failed days are in the incident', async () => (await firedamper.incident(id)).runs.length === 2);
+  await firedamper.status(id, 'contained', 45);
+
+  for (const broken of [days[0], days[3]]) mendTask('s06w_a', `load.${broken}`);
+  const plan = await firedamper.fixed(id);
+  const planned = plan.steps.flatMap((step) => step.runs.map((run) => run.logical_date!));
+  expect([...planned].sort()).toEqual(days.map((date) => `${date}T23:00:00.000Z`));
+  expect((await firedamper.approve(plan)).status).toBe(200);
+  await firedamper.reached(plan.id, 'succeeded', 150);
+  await firedamper.status(id, 'resolved', 90);
+  const runs = await runsByDay('s06w_a');
+  expect(Object.keys(runs).sort()).toEqual(days);
+  expect(Object.values(runs).map((run) => run.state)).toEqual(Array(4).fill('success'));
+});
+
 test('a failing canary stops the rest', async () => {
   await truth.known('s06f_a', 's06f_b');
   const { firedamper } = await serve({ name: 's06f', prefixes: ['s06f'] });

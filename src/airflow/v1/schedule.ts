@@ -1,13 +1,11 @@
 /**
- * Which interval follows which, from the schedule of a DAG as Airflow 2 prints it: 2.x has nothing that tells the intervals it never made a run for.
- * Who asks must still see whether it explains the runs that are there, because a timetable may print a cron text and mean something else by it
- * (`CronTriggerTimetable` has a time zone of its own and intervals without length: 2.11.2).
+ * Which interval may follow which, from the schedule of a DAG as Airflow 2 prints it: 2.x has nothing that tells the intervals it never made a run for.
+ *
+ * It does not tell a DAG's time zone either: `timezone` in the details is that of the installation, for every DAG (2.11.2). So there is one answer for each
+ * offset from UTC that a clock may have, and the runs that are there must show which of them it is.
  */
 import { Cron } from 'croner';
-import type { Instant } from '../../core/facts.ts';
-
-/** The end of the interval that starts there; null where nobody can tell. */
-export type IntervalEnd = (start: Instant) => Instant | null;
+import type { Reading } from '../../core/intervals.ts';
 
 /** The names that Airflow has for cron texts, as 2.11.2 reads them. */
 const PRESETS: Readonly<Record<string, string>> = {
@@ -18,29 +16,24 @@ const PRESETS: Readonly<Record<string, string>> = {
   '@quarterly': '0 0 1 */3 *',
   '@yearly': '0 0 1 1 *',
 };
-/**
- * In the hours around a change of the clocks Airflow has rules of its own: of 5,315 intervals of 36 cron texts in three time zones around both changes of 2026
- * five were others than the library's, all there (2.11.2).
- */
-const NEAR_MS = 3 * 3_600_000;
-const NOBODY_KNOWS: IntervalEnd = () => null;
 
-/** `schedule`: cron text or `every N s`. `timezone`: that of the DAG, an IANA name. */
-export function intervalEnds(schedule: string | null, timezone: string | null): IntervalEnd {
+/** Minutes: every quarter of an hour from twelve hours behind UTC to fourteen ahead. */
+const OFFSETS = Array.from({ length: 4 * 26 + 1 }, (_, n) => n * 15 - 12 * 60);
+
+/** `schedule`: cron text or `every N s`; none for anything else, a timetable of somebody's own say. */
+export function possibleIntervals(schedule: string | null): readonly Reading[] {
   const every = /^every (\d+(?:\.\d+)?) s$/.exec(schedule ?? '');
-  if (every) return (start) => new Date(Date.parse(start) + Number(every[1]) * 1_000).toISOString();
+  if (every)
+    return [{ offsetMinutes: 0, endOf: (start) => new Date(Date.parse(start) + Number(every[1]) * 1_000).toISOString() }];
   const cron = PRESETS[schedule ?? ''] ?? schedule ?? '';
   // With a sixth field Airflow counts seconds at the end of the text, and others at its beginning.
-  if (timezone === null || !/^\S+( \S+){4}$/.test(cron)) return NOBODY_KNOWS;
+  if (!/^\S+( \S+){4}$/.test(cron)) return [];
   try {
-    const rule = new Cron(cron, { timezone, paused: true });
-    const clock = new Intl.DateTimeFormat('en', { timeZone: timezone, timeZoneName: 'longOffset' });
-    const offset = (at: number) => clock.formatToParts(at).find((part) => part.type === 'timeZoneName')?.value;
-    return (start) => {
-      const end = rule.nextRun(new Date(start));
-      return end && offset(Date.parse(start) - NEAR_MS) === offset(end.getTime() + NEAR_MS) ? end.toISOString() : null;
-    };
+    return OFFSETS.map((utcOffset) => {
+      const rule = new Cron(cron, { utcOffset, paused: true });
+      return { offsetMinutes: utcOffset, endOf: (start) => rule.nextRun(new Date(start))?.toISOString() ?? null };
+    });
   } catch {
-    return NOBODY_KNOWS;
+    return [];
   }
 }

@@ -67,7 +67,6 @@ export const dagDetails = (dag: V1['DAGDetail']): DagDetails => ({
   dagrunTimeoutSeconds:
     dag.dag_run_timeout === null || dag.dag_run_timeout === undefined ? null : deltaSeconds(dag.dag_run_timeout),
   assetCondition: assetCondition(dag.dataset_expression),
-  timezone: textOrNull(dag.timezone),
 });
 
 export const taskGraph = (dagId: string, tasks: V1['TaskCollection']): TaskGraph => ({

@@ -11,6 +11,8 @@ import os
 import pathlib
 import time
 
+import pendulum
+
 try:
     from airflow.sdk import DAG, Asset, task
 except ImportError:  # 2.x
@@ -33,6 +35,7 @@ __all__ = [
     "ExternalTaskSensor",
     "TriggerDagRunOperator",
     "asset",
+    "berlin",
     "chain",
     "days",
     "single",
@@ -49,6 +52,10 @@ START = datetime.datetime.fromisoformat(os.environ["FIREDAMPER_LAB_START"]).repl
 
 def asset(name):
     return Asset(f"lab://stories/{name}")
+
+
+def berlin(*day):
+    return pendulum.datetime(*day, tz="Europe/Berlin")
 
 
 def days(count):

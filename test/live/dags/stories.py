@@ -9,7 +9,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(__file__))
 
-from fd_lab import DAG, START, ExternalTaskSensor, TriggerDagRunOperator, asset, chain, days, single, step  # noqa: E402
+from fd_lab import DAG, START, ExternalTaskSensor, TriggerDagRunOperator, asset, berlin, chain, days, single, step  # noqa: E402
 
 # 1, 2, 4, 8-11, 13, 15: chains A -> asset -> B -> asset -> C
 CHAINS = "s00 s01 s02p s02b s04p s04t s04c s08a s08s s08e s08l s08m s08t s09 s10 s10r s11a s11b s11c s13 s15".split()
@@ -52,6 +52,19 @@ for name in ("s06r", "s06f"):
     ) as globals()[f"{name}_a"]:
         step(f"{name}_a", "load", [asset(f"{name}_1")])
     globals()[f"{name}_b"] = single(f"{name}_b", schedule=[asset(f"{name}_1")])
+
+# 6: weekdays only, at midnight in Berlin: Thursday, Friday (whose interval ends on Monday), Monday, Tuesday
+with DAG(
+    "s06w_a",
+    schedule="0 0 * * 1-5",
+    start_date=berlin(2026, 11, 5),
+    end_date=berlin(2026, 11, 10),
+    catchup=True,
+    max_active_runs=4,
+    is_paused_upon_creation=True,
+) as s06w_a:
+    step("s06w_a", "load", [asset("s06w_1")])
+s06w_b = single("s06w_b", schedule=[asset("s06w_1")])
 
 # 7: a retry that helps
 s07_a, s07_b, s07_c = chain("s07", retries=1, retry_delay=datetime.timedelta(seconds=2))

@@ -41,7 +41,6 @@ export const dagDetailsV1 = (world: World, dag: Dag) => {
   return {
     ...dagV1(world, dag),
     catchup: dag.spec.catchup ?? true,
-    timezone: 'UTC',
     dag_run_timeout:
       seconds === undefined
         ? null
