@@ -1,15 +1,23 @@
 /** Services that break one law each. A simulator that lets one of them pass is blind. */
 import type { AirflowClient } from '../../../../src/airflow/client.ts';
+import type { Decision } from '../../../../src/core/draft.ts';
+import type { DomainEvent } from '../../../../src/core/events.ts';
+import type { Ownership } from '../../../../src/core/hold.ts';
+import type { Intent } from '../../../../src/core/intent.ts';
 import type { SimStore } from './memoryStore.ts';
 import type { Sabotage } from './service.ts';
+import type { Simulation } from './simulation.ts';
 import type { Site } from './site.ts';
+import type { Law } from './truth.ts';
 
 export interface Control {
   readonly name: string;
   readonly sabotage: Sabotage;
-  /** Laws of which at least one must be found broken. */
-  readonly laws: readonly string[];
+  /** Laws of which each must be found broken. */
+  readonly laws: readonly Law[];
   readonly change?: (site: Site) => Site;
+  /** What breaks the simulator itself: no service could. */
+  readonly meddle?: (sim: Simulation) => void;
   /** Where the search begins: rare weather. */
   readonly from?: number;
 }
@@ -29,13 +37,6 @@ const blindly = async <T>(send: () => Promise<T>): Promise<T> => {
   }
   return send();
 };
-
-const PERSON = [
-  'nothing that a person touched is unpaused by us',
-  'nothing that a person paused is unpaused by us',
-  'what a person paused stays paused',
-];
-const YES = ['no repair without a yes to exactly this plan', 'nothing is run again twice for one yes'];
 
 /** Acts on a decision that is not on disk yet. */
 const sentFirst: Sabotage = (() => {
@@ -58,11 +59,41 @@ const sentFirst: Sabotage = (() => {
   } satisfies Sabotage;
 })();
 
+/** Changes what is decided, just before it is saved. */
+const withDecision = (change: (decision: Decision, events: readonly DomainEvent[]) => Decision): Sabotage => ({
+  store: (s) => ({
+    ...s,
+    evaluate: (events, since, done, decide) => s.evaluate(events, since, done, (state) => change(decide(state), events)),
+  }),
+});
+
+/** An order that nobody gave: the same pause once more, for the DAG that a person has just unpaused. */
+const pauseOf = (o: Ownership): Intent => ({
+  ...{ id: `again-${o.dagId}-${o.op}`, act: { kind: 'pause_dag', airflow: o.airflow, dagId: o.dagId }, state: 'planned' },
+  ...{ op: `fd-0-${o.op}`, attempts: 0, createdAt: LONG_AGO, dueAt: LONG_AGO, lastError: null },
+});
+const LONG_AGO = '2026-01-01T00:00:00.000Z';
+
+/** Of two notices about one incident the second goes first. */
+const inReverse: Sabotage = {
+  announce: (tell) => {
+    const kept = new Map<string, () => Promise<void>>();
+    return async (act, op, at) => {
+      const first = kept.get(act.incidentId);
+      if (!first) return void kept.set(act.incidentId, () => tell(act, op, at));
+      kept.delete(act.incidentId);
+      await tell(act, op, at);
+      await first();
+    };
+  },
+};
+
 export const CONTROLS: readonly Control[] = [
   {
     name: 'no look at the audit log before a resume',
     sabotage: withClient(() => ({ auditRows: async () => ({ readable: true, rows: [] }) })),
-    laws: PERSON,
+    laws: ['nothing that a person touched is unpaused by us', 'what a person paused stays paused'],
+    from: 4,
   },
   {
     name: 'a DAG that was paused before us counts as running',
@@ -71,10 +102,11 @@ export const CONTROLS: readonly Control[] = [
       getDag: async (id) => ({ ...(await c.getDag(id)), paused: true }),
       auditRows: async () => ({ readable: true, rows: [] }),
     })),
-    laws: [...PERSON, 'what was paused before us stays paused'],
+    laws: ['nothing that a person paused is unpaused by us', 'what was paused before us stays paused'],
   },
   {
     name: 'an approval compares no digest',
+    from: 14,
     sabotage: {
       responder: (r, store) => ({
         ...r,
@@ -85,19 +117,20 @@ export const CONTROLS: readonly Control[] = [
         },
       }),
     },
-    laws: YES,
+    laws: ['no repair without a yes to exactly this plan'],
   },
   {
     name: 'a POST is repeated blindly',
-    from: 110,
+    from: 214,
     sabotage: withClient((c) => ({
       clear: (request) => blindly(() => c.clear(request)),
       createAssetEvent: (key, extra) => blindly(() => c.createAssetEvent(key, extra)),
     })),
-    laws: [...YES, 'a missed event is delivered once'],
+    laws: ['nothing is run again twice for one yes'],
   },
   {
     name: 'nothing is settled after a crash',
+    from: 35,
     sabotage: {
       store: (s) => ({
         ...s,
@@ -110,12 +143,13 @@ export const CONTROLS: readonly Control[] = [
         },
       }),
     },
-    laws: [...YES, ...PERSON, 'no second pause against a person', 'a missed event is delivered once'],
+    laws: ['a missed event is delivered once'],
   },
   {
     name: 'what was cut off by a crash is forgotten',
+    from: 8,
     sabotage: { store: (s) => ({ ...s, markInterrupted: async () => 0 }) },
-    laws: ['every intent ends', 'every story ends', 'nothing is held for ever'],
+    laws: ['every story ends'],
   },
   {
     name: '202 before the row is stored',
@@ -230,15 +264,16 @@ export const CONTROLS: readonly Control[] = [
   },
   {
     name: 'a release unpauses nothing',
+    from: 2,
     sabotage: withClient((c) => ({
       setPaused: async (id, paused, op) => (paused ? c.setPaused(id, paused, op) : c.getDag(id)),
       getDag: async (id) => ({ ...(await c.getDag(id)), paused: false }),
     })),
-    laws: ['what we held runs again', 'nothing is held for ever', 'every intent ends'],
+    laws: ['what we held runs again'],
   },
   {
     name: 'what was missed is not delivered',
-    from: 180,
+    from: 310,
     sabotage: withClient((c) => ({
       createAssetEvent: async (key) => ({
         id: 0,
@@ -256,7 +291,7 @@ export const CONTROLS: readonly Control[] = [
   },
   {
     name: 'what was read before the unpause counts, and the unpause takes five minutes',
-    from: 140,
+    from: 220,
     sabotage: {
       ...withClient((c) => ({
         setPaused: async (id, paused, op) => {
@@ -321,5 +356,90 @@ export const CONTROLS: readonly Control[] = [
     sabotage: { policy: (p) => ({ ...p, platform: { ...p.platform, massFailureDags: 999 } }) },
     laws: ['too many at once is the platform, not the data'],
     change: (site) => ({ ...site, policy: { ...site.policy, platform: { massFailureDags: 2, windowMs: 600_000 } } }),
+  },
+  {
+    name: 'a person’s unpause is answered by a pause',
+    sabotage: withDecision((d) => ({
+      ...d,
+      intents: [...d.intents, ...d.ownerships.filter((o) => o.state === 'ceded').map(pauseOf)],
+    })),
+    laws: ['no second pause against a person'],
+  },
+  {
+    name: 'a DAG that was let go still counts as ours',
+    sabotage: withDecision((d) => ({
+      ...d,
+      ownerships: d.ownerships.map((o) => (o.state === 'none' ? { ...o, state: 'ours' } : o)),
+    })),
+    laws: ['the books agree'],
+  },
+  {
+    name: 'the end of a hold is stamped by a clock that is an hour behind',
+    sabotage: withDecision((d) => ({
+      ...d,
+      holds: d.holds.map((h) =>
+        h.releasedAt === null ? h : { ...h, releasedAt: new Date(Date.parse(h.releasedAt) - 3_600_000).toISOString() },
+      ),
+    })),
+    laws: ['no time runs backwards'],
+  },
+  {
+    name: 'a decision throws',
+    sabotage: withDecision((d, events) => {
+      if (events.some((e) => e.type === 'observed')) throw new TypeError('it is not a function');
+      return d;
+    }),
+    laws: ['no decision fails inside'],
+  },
+  {
+    name: 'notices are told in reverse',
+    sabotage: inReverse,
+    laws: ['what was said first is told first'],
+  },
+  {
+    name: 'what was missed is delivered again under another mark',
+    sabotage: withClient((c) => ({
+      createAssetEvent: async (key, extra) => {
+        await c.createAssetEvent(key, extra);
+        return c.createAssetEvent(key, { ...extra, firedamper_op: `${extra.firedamper_op}-again` });
+      },
+      triggerRun: async (request) => {
+        const run = await c.triggerRun(request);
+        await c.triggerRun({ ...request, runId: `${request.runId}-again` });
+        return run;
+      },
+    })),
+    laws: ['what was missed is delivered once'],
+  },
+  {
+    name: 'a switch moves that nobody moved',
+    sabotage: {},
+    meddle: (sim) =>
+      sim.later(60_000, 'people', () => {
+        const dag = [...sim.airflow.world.dags.values()][0];
+        if (dag) dag.paused = !dag.paused;
+      }),
+    laws: ['the simulator knows the switches'],
+  },
+  {
+    name: 'the end of a hold is not written down',
+    sabotage: withDecision((d) => ({
+      ...d,
+      holds: d.holds.map((h) => (h.releasedAt === null ? h : { ...h, state: 'release_intended', releasedAt: null })),
+    })),
+    laws: ['nothing is held for ever'],
+  },
+  {
+    name: 'notices are taken from the queue and not sent',
+    sabotage: {
+      store: (s) => ({
+        ...s,
+        claim: async (...args) => {
+          const { claimed, nextDue } = await s.claim(...args);
+          return { nextDue, claimed: claimed.filter((c) => c.intent.act.kind !== 'send_notice') };
+        },
+      }),
+    },
+    laws: ['every intent ends'],
   },
 ];

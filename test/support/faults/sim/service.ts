@@ -24,6 +24,7 @@ export interface Sabotage {
   store?(store: SimStore): SimStore;
   responder?(responder: Responder, store: SimStore): Responder;
   policy?(policy: Policy): Policy;
+  announce?(announce: Announce): Announce;
 }
 
 export interface ServiceParts {
@@ -91,7 +92,8 @@ export async function startService(parts: ServiceParts): Promise<SimService> {
     readBack: (airflow, dagId) => readBacks.get(airflow)?.(dagId) ?? Promise.reject(new Error(airflow)),
     resurvey: async (airflow) => pollers[[...clients.keys()].indexOf(airflow)]?.resurvey(),
   };
-  const worker = createWorker({ store, responder, effects, announce: parts.announce, onError: say, chance: () => chance.next() });
+  const announce = sabotage.announce?.(parts.announce) ?? parts.announce;
+  const worker = createWorker({ store, responder, effects, announce, onError: say, chance: () => chance.next() });
   const intake = createCallbackIntake({
     inbox: store.inbox,
     responder,

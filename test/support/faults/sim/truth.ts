@@ -77,8 +77,43 @@ export interface SwitchTruth {
   intervals: { from: number; to: number | null; end: 'us' | 'others' | null }[];
 }
 
+/** All that the judges can say. Each has a control in `sabotages.ts` that shows it to be seen: `controls.test.ts` counts them. */
+export const LAWS = [
+  'shadow touches nothing',
+  'only what is downstream is paused',
+  'what is protected is never paused',
+  'no second pause against a person',
+  'nothing that a person touched is unpaused by us',
+  'nothing that a person paused is unpaused by us',
+  'no repair without a yes to exactly this plan',
+  'nothing is run again twice for one yes',
+  'a missed event is delivered once',
+  'the books agree',
+  'saved first, sent second',
+  'nothing is released before it is verified',
+  'no more is held than the cap allows',
+  'too many at once is the platform, not the data',
+  'no time runs backwards',
+  'no decision fails inside',
+  'what was said first is told first',
+  'every failure is heard',
+  '202 means stored',
+  'every story ends',
+  'nothing is held for ever',
+  'every intent ends',
+  'the simulator knows the switches',
+  'what a person paused stays paused',
+  'what was paused before us stays paused',
+  'what we held runs again',
+  'what was missed is delivered once',
+  'what was missed is made good',
+  'what failed stands in an incident',
+  'what reads it is held, or spared with a reason',
+] as const;
+export type Law = (typeof LAWS)[number];
+
 export interface Violation {
-  readonly law: string;
+  readonly law: Law;
   readonly at: number;
   readonly text: string;
 }
@@ -210,9 +245,9 @@ export class Truth {
     for (const s of d.signals) this.signals.set(s.key, s);
   }
 
-  break(law: string, at: number, text: string): void {
-    // One story breaks a law once; the rest is noise.
-    if (this.violations.length < 20) this.violations.push({ law, at, text });
+  break(law: Law, at: number, text: string): void {
+    // One story breaks a law once; the rest is noise, and must not leave another law unsaid.
+    if (this.violations.filter((v) => v.law === law).length < 3) this.violations.push({ law, at, text });
   }
 }
 
