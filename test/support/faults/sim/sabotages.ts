@@ -97,12 +97,27 @@ export const CONTROLS: readonly Control[] = [
   },
   {
     name: 'a DAG that was paused before us counts as running',
-    sabotage: withClient((c) => ({
-      listDags: async () => (await c.listDags()).map((d) => ({ ...d, paused: false })),
-      getDag: async (id) => ({ ...(await c.getDag(id)), paused: true }),
-      auditRows: async () => ({ readable: true, rows: [] }),
-    })),
+    from: 2,
+    // What we have not paused ourselves reads as running.
+    sabotage: withClient((c) => {
+      const ours = new Set<string>();
+      return {
+        listDags: async () => (await c.listDags()).map((d) => ({ ...d, paused: ours.has(d.dagId) })),
+        getDag: async (id) => ({ ...(await c.getDag(id)), paused: ours.has(id) }),
+        setPaused: async (id, paused, op) => {
+          if (paused) ours.add(id);
+          else ours.delete(id);
+          return c.setPaused(id, paused, op);
+        },
+        auditRows: async () => ({ readable: true, rows: [] }),
+      };
+    }),
     laws: ['nothing that a person paused is unpaused by us', 'what was paused before us stays paused'],
+    // Every second DAG, so that it does not take a rare site.
+    change: (site) => ({
+      ...site,
+      dags: new Map([...site.dags].map(([id, spec], i) => [id, i % 2 === 1 ? { ...spec, paused: true } : spec])),
+    }),
   },
   {
     name: 'an approval compares no digest',
