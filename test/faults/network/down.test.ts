@@ -150,30 +150,46 @@ describe.each([3, 2] as const)('Airflow %i', (generation) => {
   });
 
   test('a password that is not taken any more: one alarm, not a loop', async () => {
-    const said: string[] = [];
-    const log = {
-      debug: () => undefined,
-      info: () => undefined,
-      warn: (_: object, m: string) => said.push(m),
-      error: (_: object, m: string) => said.push(m),
-    };
-    const strangers = fakeUsers.filter((user) => user.name !== 'firedamper');
-    const { fake } = await site(generation, { log }, strangers);
     const hour = 60 * MINUTE;
-    await pass(fake, hour);
-    console.log(
-      `figure: R11 airflow=${generation} bad_password_s=${hour / 1000} logins=${fake.auth.logins.length} alarms=${said.filter((m) => !m.includes('clock')).length}`,
-    );
-    expect(said.filter((m) => !m.includes('clock'))).toHaveLength(1);
+    const { logins, alarms, clock } = await unknown(generation, hour);
+    figure('R11', { airflow: generation, bad_password_s: hour / 1000, logins, alarms });
+    expect(alarms).toBe(1);
     // The Date header is the machine's, and the test moves the service's clock: an hour apart in the end, which is said at each limit once.
-    expect(said.filter((m) => m.includes('clock'))).toEqual([
-      expect.stringContaining('five seconds'),
-      expect.stringContaining('a minute'),
-    ]);
-    // Once in thirty seconds at most: nobody's account is locked by us.
-    expect(fake.auth.logins.length).toBeLessThanOrEqual(hour / 30_000 + 1);
-    expect(fake.auth.logins.length).toBeGreaterThan(0);
+    expect(clock).toEqual([expect.stringContaining('five seconds'), expect.stringContaining('a minute')]);
+    expect(logins).toBeLessThanOrEqual(mostLogins(hour));
+    expect(logins).toBeGreaterThan(0);
   });
+});
+
+/** Our account is not known there, or not by this password. */
+async function unknown(generation: 2 | 3, ms: number, root: Pick<ServiceOptions, 'root'> = {}) {
+  const said: string[] = [];
+  const log = {
+    debug: () => undefined,
+    info: () => undefined,
+    warn: (_: object, m: string) => said.push(m),
+    error: (_: object, m: string) => said.push(m),
+  };
+  const strangers = fakeUsers.filter((user) => user.name !== 'firedamper');
+  const { fake } = await site(generation, { log, ...root }, strangers);
+  await pass(fake, ms);
+  const clock = said.filter((m) => m.includes('clock'));
+  return { logins: fake.auth.logins.length, alarms: said.length - clock.length, clock };
+}
+
+/** Once in thirty seconds at most: nobody's account is locked by us. */
+const mostLogins = (ms: number): number => ms / 30_000 + 1;
+
+test.each([
+  ['each refusal is told', 'alarms', { file: 'app.ts', from: 'if (message === said) return;', to: '' }],
+  ['no pause after a refused log-in', 'logins', { file: 'airflow/auth.ts', from: 'now() + refusedLoginPauseMs', to: '0' }],
+] as const)('control: a password that is not taken any more, %s', async (name, what, change) => {
+  const variant = makeVariant('bad-password', [change]);
+  const ms = 3 * MINUTE;
+  const seen = await unknown(3, ms, { root: variant.root });
+  expect(seen[what]).toBeGreaterThan(what === 'alarms' ? 1 : mostLogins(ms));
+  failsAsItMust('R11', `a wrong password, ${name}`, `${seen[what]} ${what} in ${ms / 1000} s`);
+  variant.remove();
 });
 
 test('control: the service without breaker and backoff', async () => {
