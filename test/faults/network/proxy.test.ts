@@ -22,7 +22,7 @@ beforeEach(async () => {
     response.end(BODY);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  proxy = await startFaultProxy(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, () => 0);
+  proxy = await startFaultProxy(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
 });
 afterEach(async () => {
   await proxy.close();
@@ -78,6 +78,15 @@ test.each<[string, Toxic, number]>([
   proxy.add(toxic);
   // Timers may fire a millisecond early.
   expect(await lasted(async () => expect((await ask()).text).toBe(BODY))).toBeGreaterThanOrEqual(atLeast - 5);
+});
+
+test('jitter: no two requests are late by the same time', async () => {
+  proxy.add({ kind: 'latency', ms: 150, jitter: 150, stream: 'upstream' });
+  const took: number[] = [];
+  for (let n = 0; n < 8; n++) took.push(await lasted(() => ask()));
+  // Without jitter a slow machine makes some of them later, and none of them early.
+  expect(Math.min(...took)).toBeLessThan(140);
+  expect(Math.max(...took)).toBeGreaterThan(200);
 });
 
 test('slow_close: the answer is there, its end is late', async () => {

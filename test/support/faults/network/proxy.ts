@@ -6,6 +6,7 @@
 
 import type { AddressInfo } from 'node:net';
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
+import { Chance } from '../sim/chance.ts';
 import { Pipe } from './pipe.ts';
 
 export type ToxicKind =
@@ -60,8 +61,10 @@ interface Placed {
   hits: number;
 }
 
-/** `random`: 0 <= x < 1, for jitter; seeded by the caller, so that a red run can be told again. */
-export async function startFaultProxy(target: string, random: () => number = () => 0.5): Promise<FaultProxy> {
+/** `seed`: of the jitter, so that a red run can be told again. */
+export async function startFaultProxy(target: string, seed: number | string = 'proxy'): Promise<FaultProxy> {
+  const chance = new Chance(seed);
+  const random = () => chance.next();
   const { hostname, port } = new URL(target);
   const placed: Placed[] = [];
   const pairs = new Set<{ client: Socket; server: Socket }>();
