@@ -40,7 +40,10 @@ const PROMISES: Readonly<Record<string, { readonly files: RegExp; readonly promi
   R10: { files: /model\/clocks/, promise: 'clocks that are wrong or jump: nothing missed, no negative duration' },
   R11: { files: /network\/(client|down)/, promise: 'one log-in for any number of calls; a wrong password is one alarm' },
   R12: { files: /network\/lanes/, promise: 'no lane keeps another waiting' },
-  R13: { files: /network\/(client|down)/, promise: 'Airflow away for hours: few requests, caught up within two cycles' },
+  R13: {
+    files: /network\/(client|down)/,
+    promise: 'Airflow away for hours: few requests, heard within two cycles, held within 40 s',
+  },
   R15: { files: /faults\/backup/, promise: 'backup, restore, standby: whole, and nothing is done before an admin confirms' },
   R16: { files: /faults\/migrations/, promise: 'a migration killed at any write leaves the old file or a new one' },
   R17: { files: /test\/soak/, promise: 'memory, log and open files do not grow with the runs' },

@@ -4,22 +4,30 @@ import { type FakeAirflow, type FakeUser, fakeUsers, startFakeAirflow } from '..
 import { failsAsItMust, figure } from '../../support/faults/crash/figure.ts';
 import { makeVariant } from '../../support/faults/crash/variant.ts';
 import { type Folder, lightFolder } from '../../support/faults/network/folder.ts';
-import { finish, giveTheClockBack, pass, perLane, takeTheClock, tooOften } from '../../support/faults/network/hours.ts';
+import { finish, giveTheClockBack, listen, pass, perLane, takeTheClock, tooOften } from '../../support/faults/network/hours.ts';
+import { startFaultProxy } from '../../support/faults/network/proxy.ts';
 import { type Service, type ServiceOptions, startService } from '../../support/service.ts';
 
 const MINUTE = 60_000;
 const READERS = 30;
+/** The default. */
 const POLL_MS = 10_000;
+/**
+ * A pause that failed is tried again 15 to 30 s later (`core/retry.ts`), and one that comes before the next probe (6 s) waits once more: no poll is needed
+ * for it, so it is counted in seconds.
+ */
+const HELD_WITHIN_MS = 40_000;
 const LONG = process.env.FIREDAMPER_LONG === '1';
 const gateway = { kind: 'answer', answer: { status: 502, html: '<h1>Bad Gateway</h1>' } } as const;
 
-let open: { fake: FakeAirflow; service: Service; folder: Folder }[] = [];
+let open: { fake: FakeAirflow; service: Service; folder: Folder; close?: () => Promise<void> }[] = [];
 beforeEach(takeTheClock);
 afterEach(async () => {
-  for (const { fake, service, folder } of open) {
+  for (const { fake, service, folder, close } of open) {
     fake.heal();
     // What waits for the clock that the test holds must come to its end before the clock is given back.
     await finish(service.stop());
+    await close?.();
     await fake.close();
     folder.remove();
   }
@@ -27,22 +35,30 @@ afterEach(async () => {
   giveTheClockBack();
 });
 
-async function site(generation: 2 | 3, options: ServiceOptions = {}, users: readonly FakeUser[] = fakeUsers) {
+interface SiteOptions extends ServiceOptions {
+  readonly readers?: number;
+  /** Between the service and its Airflow. */
+  readonly through?: (url: string) => Promise<{ readonly url: string; close(): Promise<void> }>;
+}
+
+async function site(generation: 2 | 3, options: SiteOptions = {}, users: readonly FakeUser[] = fakeUsers) {
+  const { readers = READERS, through, ...rest } = options;
   const fake = await startFakeAirflow({ generation, users });
   for (const id of ['a', 'x']) {
     fake.dag(id, { tasks: { make: { outlets: [`s3://${id}`] } } });
-    for (let n = 0; n < READERS; n++) fake.dag(`${id}_${n}`, { tasks: { read: {} }, schedule: { assets: `s3://${id}` } });
+    for (let n = 0; n < readers; n++) fake.dag(`${id}_${n}`, { tasks: { read: {} }, schedule: { assets: `s3://${id}` } });
   }
   fake.dag('y', { tasks: { make: {} } });
   const folder = lightFolder();
+  const way = await through?.(fake.url);
   const service = await startService(fake, {
-    ...options,
+    ...rest,
     folder: folder.path,
     polling: true,
     policy: { hold: { max_share: 1 } },
-    airflow: { poll_interval: '10s', ...options.airflow },
+    airflow: { poll_interval: '10s', ...(way === undefined ? {} : { url: way.url }), ...rest.airflow },
   });
-  open.push({ fake, service, folder });
+  open.push({ fake, service, folder, ...(way === undefined ? {} : { close: way.close }) });
   return { fake, service };
 }
 
@@ -82,7 +98,7 @@ async function away(fake: FakeAirflow, service: Service, downMs: number): Promis
 }
 
 describe.each([3, 2] as const)('Airflow %i', (generation) => {
-  test('hours away: few requests, and everything is caught up with in two cycles', async () => {
+  test('hours away: few requests, all heard within two cycles, all held within 40 s', async () => {
     const { fake, service } = await site(generation);
     const downMs = (LONG || generation === 3 ? 120 : 30) * MINUTE;
     const counts = await away(fake, service, downMs);
@@ -96,14 +112,14 @@ describe.each([3, 2] as const)('Airflow %i', (generation) => {
       });
       return known;
     });
-    const holding = await pass(fake, 10 * MINUTE, () => heldOf(fake, 'x') + heldOf(fake, 'a') === 2 * READERS);
+    const holding = await pass(fake, HELD_WITHIN_MS - hearing, () => heldOf(fake, 'x') + heldOf(fake, 'a') === 2 * READERS);
     const cycles = Math.ceil(hearing / POLL_MS);
     console.log(
       `figure: R13 airflow=${generation} down_s=${downMs / 1000} requests=${JSON.stringify(counts)} heard_after_cycles=${cycles} held_after_s=${(hearing + holding) / 1000}`,
     );
     expect(tooOften(counts, downMs)).toEqual([]);
     expect(cycles, 'poll cycles until it was heard').toBeLessThanOrEqual(2);
-    expect(heldOf(fake, 'x') + heldOf(fake, 'a')).toBe(2 * READERS);
+    expect(heldOf(fake, 'x') + heldOf(fake, 'a'), `held within ${HELD_WITHIN_MS / 1000} s`).toBe(2 * READERS);
     const pauses = fake.effects.filter((e) => e.kind === 'pause' && e.by === 'firedamper').length;
     expect(pauses).toBe(2 * READERS);
   });
@@ -159,6 +175,112 @@ describe.each([3, 2] as const)('Airflow %i', (generation) => {
     expect(logins).toBeLessThanOrEqual(mostLogins(hour));
     expect(logins).toBeGreaterThan(0);
   });
+});
+
+/** Fewer readers and minutes than above: what is bounded does not depend on them, and how long the test takes does. */
+const FEW = 6;
+const awayMs = (name: string): number => (LONG ? 120 : name === 'only pauses fail' ? 20 : 10) * MINUTE;
+
+interface Way {
+  readonly fake: FakeAirflow;
+  readonly proxy: Awaited<ReturnType<typeof startFaultProxy>>;
+}
+const cut = (kind: { readonly kind: 'reset_peer' } | { readonly kind: 'timeout'; readonly ms: number }) => async (way: Way) => {
+  way.proxy.add({ ...kind, stream: 'upstream' });
+  way.proxy.dropAll();
+};
+const OUTAGES: Readonly<Record<string, (way: Way) => Promise<void>>> = {
+  'every connection is refused': (way) => way.proxy.down(),
+  'every connection is reset': cut({ kind: 'reset_peer' }),
+  'every connection is taken and never answered': cut({ kind: 'timeout', ms: 0 }),
+  // As it was just before the outage of the others.
+  'only pauses fail': async () => undefined,
+};
+const busy = { kind: 'answer', answer: { status: 503, html: 'later' } } as const;
+
+/** Two holds of which one begins before the outage and one in it, and an Airflow that comes back. */
+async function outage(name: string, downMs: number, root: Pick<ServiceOptions, 'root'> = {}) {
+  let proxy: Way['proxy'] | null = null;
+  const through = async (url: string) => {
+    proxy = await startFaultProxy(url);
+    return proxy;
+  };
+  const { fake, service } = await site(3, { ...root, readers: FEW, through });
+  if (proxy === null) throw new Error('no proxy');
+  const way: Way = { fake, proxy };
+  const sent = listen(way.proxy.url);
+  const asked = { requests: fake.requests, sent: sent.all };
+  const held = () =>
+    [...'xa'].flatMap((id) => Array.from({ length: FEW }, (_, n) => fake.isPaused(`${id}_${n}`))).filter(Boolean).length;
+  await pass(asked, MINUTE);
+  fake.inject({ method: 'PATCH', fault: busy });
+  fake.failRun('x', 'make', { runId: 'r1' });
+  await tell(service, 'x');
+  await pass(asked, 5_000);
+  await OUTAGES[name]?.(way);
+  fake.failRun('a', 'make', { runId: 'r1' });
+  await tell(service, 'a');
+  const before = sent.all.length;
+  await pass(asked, downMs);
+  const counts = perLane(sent.all.slice(before));
+  const heldMeanwhile = held();
+  fake.heal();
+  way.proxy.heal();
+  if (name.includes('refused')) await way.proxy.up();
+  way.proxy.dropAll();
+  const holding = await pass(asked, 2 * MINUTE, () => held() === 2 * FEW);
+  sent.stop();
+  return { counts, heldMeanwhile, held: held(), holding };
+}
+
+/** Reads that are answered are no trouble to anybody: where only pauses fail, only pauses are counted. */
+const ofOutage = (name: string, counts: ReturnType<typeof perLane>): ReturnType<typeof perLane> =>
+  name === 'only pauses fail' ? { pause: counts.pause ?? 0 } : counts;
+
+test.each(Object.keys(OUTAGES))('%s: few requests, and all held when it is over', async (name) => {
+  const downMs = awayMs(name);
+  const { counts, heldMeanwhile, held, holding } = await outage(name, downMs);
+  figure('R13', {
+    outage: `"${name}"`,
+    down_s: downMs / 1000,
+    requests: JSON.stringify(counts),
+    held,
+    held_after_s: holding / 1000,
+  });
+  expect(heldMeanwhile).toBe(0);
+  const counted = ofOutage(name, counts);
+  expect(
+    Object.values(counted).reduce((sum, n) => sum + n, 0),
+    'it is asked at all',
+  ).toBeGreaterThan(0);
+  expect(tooOften(counted, downMs)).toEqual([]);
+  expect(held).toBe(2 * FEW);
+  expect(holding).toBeLessThanOrEqual(HELD_WITHIN_MS);
+});
+
+test.each([
+  [
+    'only pauses fail',
+    'no breaker',
+    {
+      file: 'airflow/lanes.ts',
+      from: 'breaker: new EitherBreaker(new ConsecutiveBreaker(6), mostlyFailing())',
+      to: 'breaker: { state: 0, success: () => undefined, failure: () => false }',
+    },
+  ],
+  [
+    'every connection is refused',
+    'a connection that fails says nothing to the breaker',
+    { file: 'airflow/failures.ts', from: "failed.reason === 'timeout' || failed.reason === 'unreachable'", to: 'false' },
+  ],
+] as const)('control: %s, %s', async (name, control, change) => {
+  const variant = makeVariant('outage', [change]);
+  const downMs = 3 * MINUTE;
+  const { counts } = await outage(name, downMs, { root: variant.root });
+  const wrong = tooOften(ofOutage(name, counts), downMs);
+  expect(wrong).not.toEqual([]);
+  failsAsItMust('R13', `${name}, ${control}`, wrong.join('; '));
+  variant.remove();
 });
 
 /** Our account is not known there, or not by this password. */

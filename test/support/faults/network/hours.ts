@@ -1,4 +1,6 @@
 /** Hours in seconds: the clock and the timers of this process are moved by the test, the network between service and fake Airflow is real. */
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import type { ClientRequest } from 'node:http';
 import { setTimeout as really, setImmediate as turn } from 'node:timers/promises';
 import { vi } from 'vitest';
 
@@ -11,12 +13,31 @@ export const giveTheClockBack = (): void => {
 };
 
 const STEP_MS = 500;
-/** So many turns of the event loop without a new or an unanswered request: everything that was on its way has arrived. */
-const QUIET_TURNS = 6;
+/** So many turns of the event loop without a new or an unanswered request: everything that was on its way has arrived, also through a proxy. */
+const QUIET_TURNS = 12;
 
 /** Whoever is asked something; a request that was not answered yet has no status. */
 export interface Asked {
   readonly requests: readonly { readonly status: number | null }[];
+  /** Where not everything that is asked comes there. */
+  readonly sent?: readonly unknown[];
+}
+
+export interface Sent {
+  readonly all: readonly { readonly method: string; readonly path: string }[];
+  stop(): void;
+}
+
+/** What this process asks of one address, counted where it leaves: what is refused or reset nobody else sees. */
+export function listen(url: string): Sent {
+  const { host } = new URL(url);
+  const all: { method: string; path: string }[] = [];
+  const hear = (message: unknown): void => {
+    const { request } = message as { readonly request: ClientRequest };
+    if (request.getHeader('host') === host) all.push({ method: request.method, path: request.path.split('?')[0] ?? '/' });
+  };
+  subscribe('http.client.request.start', hear);
+  return { all, stop: () => void unsubscribe('http.client.request.start', hear) };
 }
 
 /** Lets `ms` pass in small steps; between two of them everything that is on its way arrives, so that no time-out comes from a slow machine. */
@@ -46,7 +67,7 @@ async function quiet(fake: Asked): Promise<void> {
   let seen = -1;
   for (let turns = 0; turns < QUIET_TURNS; turns++) {
     await turn();
-    const { length } = fake.requests;
+    const length = fake.requests.length + (fake.sent?.length ?? 0);
     if (length !== seen || fake.requests.at(-1)?.status === null) turns = 0;
     seen = length;
   }
