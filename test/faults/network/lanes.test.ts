@@ -228,26 +228,33 @@ const TOXICS: readonly ToxicKind[] = [
 const LANES = Object.keys(TRAFFIC) as Lane[];
 let held = 0;
 
+/** Something is on the lane, and has met its toxic. */
+async function bitten(here: Site, lane: Lane, placed: PlacedToxic): Promise<Promise<void>[]> {
+  const { fake, service } = here;
+  if (lane === 'plan' || lane === 'notice') {
+    // Another incident: its notices come before the hold, and its plan is asked for.
+    fake.failRun('p_0', 'make', { runId: 'r1' });
+    const incident = await service.reaches('contained', 'p_0');
+    if (lane === 'plan') await service.call('rita', 'POST', `/v1/incidents/${incident.id}/fixed`, { reason: 'x' });
+  }
+  if (lane === 'survey') await surveying(here, placed);
+  const cycle = service.app.poll();
+  await fake.until(() => placed.hits > 0, 20_000);
+  return [cycle];
+}
+
 describe.concurrent('each toxic on each lane', () => {
   test.each(LANES.flatMap((lane) => TOXICS.map((toxic) => ({ lane, toxic, name: toxic.kind }))))(
     '$name on the $lane lane',
     async ({ lane, toxic }) => {
       const here = await site(3);
       const placed = (lane === 'notice' ? here.chat : here.air).add({ ...toxic, stream: 'downstream', when: TRAFFIC[lane] });
-      if (lane === 'plan') {
-        here.fake.failRun('p_0', 'make', { runId: 'r1' });
-        const incident = await here.service.reaches('contained', 'p_0');
-        await here.service.call('rita', 'POST', `/v1/incidents/${incident.id}/fixed`, { reason: 'x' });
-      }
-      if (lane === 'survey') await surveying(here, placed);
-      const cycle = here.service.app.poll();
+      const cycle = await bitten(here, lane, placed);
       const paused = await holdAll(here);
       expect(paused).toBe(READERS);
-      // The notice's traffic comes after the hold.
-      await here.fake.until(() => placed.hits > 0, 20_000);
       held += paused;
       await here.close();
-      await cycle;
+      await Promise.all(cycle);
     },
   );
 });
@@ -273,6 +280,31 @@ test('control: one lane for everything, and nothing is held, released or deliver
     `${seen.held}/${READERS} held, ${seen.free}/${MISSERS} released while plans hang`,
   );
   await letGo(here, cycle);
+  variant.remove();
+});
+
+test('control: notices that stand in the places of the holds', async () => {
+  const variant = makeVariant('notices-with-holds', [
+    {
+      file: 'effects/worker.ts',
+      from: "kinds: ['pause_dag', 'unpause_dag'], width: 64",
+      to: "kinds: ['pause_dag', 'unpause_dag', 'send_notice'], width: 2",
+    },
+    { file: 'effects/worker.ts', from: "  { kinds: ['send_notice'], width: 32, running: 0 },\n", to: '' },
+    // Nothing is let go before the test has looked.
+    { file: 'notify/post.ts', from: 'TIMEOUT_MS = 10_000', to: 'TIMEOUT_MS = 600_000' },
+  ]);
+  const here = await site(3, variant.root);
+  const placed = here.chat.add({ kind: 'timeout', ms: 0, stream: 'upstream', when: TRAFFIC.notice });
+  for (const id of ['p_0', 'p_1']) {
+    here.fake.failRun(id, 'make', { runId: 'r1' });
+    await here.service.reaches('contained', id);
+  }
+  await expect.poll(() => placed.hits, { timeout: 10_000 }).toBeGreaterThan(1);
+  const paused = await holdAll(here, 3_000);
+  expect(paused).toBeLessThan(READERS);
+  failsAsItMust('R12', 'notices in the places of the holds', `${paused}/${READERS} paused while notices hang`);
+  await letGo(here, Promise.resolve());
   variant.remove();
 });
 
