@@ -49,7 +49,7 @@ export interface OpenDatabase {
   /** Of this start. */
   readonly epoch: number;
   /** Cuts a WAL that has grown too long; answers its size afterwards, in bytes. */
-  guardWal(): number;
+  guardWal(most?: number): number;
   /** Of the WAL as it is, in bytes. */
   walBytes(): number;
   /** How many rows this connection has changed so far. */
@@ -93,7 +93,7 @@ function open(path: string, now: string, releaseLock: () => void): OpenDatabase 
     const changes = db.prepare('select total_changes()').pluck();
     return {
       ...{ write, read, epoch, close },
-      guardWal: () => guardWal(db, path),
+      guardWal: (most) => guardWal(db, path, most),
       walBytes: () => walBytes(path),
       changes: () => Number(changes.get()),
       stillThere: watchFile(path),

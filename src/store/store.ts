@@ -52,8 +52,8 @@ export interface Store extends PollMemory {
   forgetCallbacks(before: Instant, limit: number): Promise<number>;
   /** Not null while the file is a restored one that no person has confirmed: then acts that change Airflow are not claimed. */
   restored(): Promise<Restored | null>;
-  /** Gives back a write-ahead log that has grown too long; answers its size in bytes. */
-  guardWal(): number;
+  /** Gives back a write-ahead log that has grown too long (`most`: in bytes); answers its size in bytes. */
+  guardWal(most?: number): number;
   /** Of the write-ahead log, in bytes. */
   walBytes(): number;
   /** That may be written before the disk is full, in bytes. */
