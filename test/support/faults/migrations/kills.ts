@@ -1,7 +1,7 @@
 /** A database of an older program, the program's start on it killed at a system call, and what the file is afterwards: old, new, or between. */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { ROOT } from '../crash/program.ts';
@@ -52,6 +52,9 @@ export function look(file: string): Looked {
     db.close();
   }
 }
+
+/** A look makes what is not there. */
+export const lookIfThere = (file: string): Looked | null => (existsSync(file) ? look(file) : null);
 
 export type Verdict = 'old' | 'new' | 'between';
 
