@@ -33,6 +33,8 @@ class Bench {
   readonly fake: FakeAirflow;
   readonly options: ProgramOptions;
   program!: Program;
+  /** Of all that came with 503, whatever the trouble was. */
+  slowestRefusalMs = 0;
   #n = 0;
   #starts = 0;
 
@@ -62,10 +64,13 @@ class Bench {
   }
 
   /** Of a run that has failed there: one that Airflow does not know would be taken for healed. */
-  tell(): Promise<Call> {
+  async tell(): Promise<Call> {
     const id = `cb-${++this.#n}`;
     this.fake.startRun('a', { runId: `r${this.#n}` });
-    return this.history.callback(this.program.url, id, failed('a', `r${this.#n}`, 'make'));
+    const began = performance.now();
+    const call = await this.history.callback(this.program.url, id, failed('a', `r${this.#n}`, 'make'));
+    if (isRefusal(call)) this.slowestRefusalMs = Math.max(this.slowestRefusalMs, Math.round(performance.now() - began));
+    return call;
   }
 
   async ready(): Promise<Call> {
@@ -94,19 +99,27 @@ class Bench {
   }
 }
 
+/**
+ * A refusal takes a second at most (docs/decisions/0012): a full or failing disk answers at once, a lock is waited for so long in all. The machine that does
+ * something else as well has the second one. When each transaction waited for the lock in its turn, and SQLite did the waiting, a refusal took 9 of 12 s.
+ */
+const LATEST_REFUSAL_MS = 2_000;
+
 const tell = (what: string, values: Record<string, string | number>) => figure('R3', { what: JSON.stringify(what), ...values });
 
-/** After trouble that passes: what was refused came with 503 and Retry-After, what was accepted is there, and it is still the same process. */
+/** After trouble that passes: what was refused came with 503 and Retry-After and soon, what was accepted is there, and it is still the same process. */
 function expectNothingLost(what: string, bench: Bench, more: Record<string, number> = {}): void {
   const verdict = bench.verdict();
   tell(what, {
     refused: bench.history.calls.filter(isRefusal).length,
     accepted_without_row: verdict.lost.length,
     restarts: bench.restarts,
+    slowest_refusal_ms: bench.slowestRefusalMs,
     ...more,
   });
   expect(verdict).toEqual(CLEAN);
   expect([bench.restarts, bench.program.running], 'no restart was needed').toEqual([0, true]);
+  expect(bench.slowestRefusalMs, 'nobody waits for the waiting of others').toBeLessThan(LATEST_REFUSAL_MS);
 }
 
 /**
@@ -231,19 +244,12 @@ test('the folder is deleted under it: not one more 202, it says why and ends', a
 /** Many polls. */
 const LOCKED_MS = 8_000;
 const SENDERS = 3;
-/** Both very generous. When each transaction waited for the lock in its turn, and SQLite did the waiting, a refusal took 9 of 12 s, and 3 looks were answered. */
-const LATEST_REFUSAL_MS = 5_000;
+/** Very generous. When SQLite did the waiting, 3 were answered. */
 const FEWEST_LOOKS = 8;
 
-/** Sends one after the other until it is told to stop; answers how long the slowest refusal took. */
-async function pour(bench: Bench, on: () => boolean): Promise<number> {
-  let slowest = 0;
-  while (on()) {
-    const began = performance.now();
-    if (isRefusal(await bench.tell())) slowest = Math.max(slowest, performance.now() - began);
-    await pause(250);
-  }
-  return slowest;
+/** Sends one after the other until it is told to stop. */
+async function pour(bench: Bench, on: () => boolean): Promise<void> {
+  for (; on(); await pause(250)) await bench.tell();
 }
 
 test("somebody else's lock, while polls go on and callbacks come in: each is stored, or 503 with Retry-After; no restart when it is gone", async () => {
@@ -258,13 +264,12 @@ test("somebody else's lock, while polls go on and callbacks come in: each is sto
   other.exec('rollback');
   await bench.until('it accepts again', async () => (await bench.tell()).status === 202);
   on = false;
-  const slowest = Math.max(...(await Promise.all(senders)));
-  expectNothingLost('foreign lock', bench, { looks_answered: looks, slowest_refusal_ms: Math.round(slowest) });
+  await Promise.all(senders);
+  expectNothingLost('foreign lock', bench, { looks_answered: looks });
   const refused = bench.history.calls.filter(isRefusal);
   expect(refused.length, 'callbacks that came while it was locked').toBeGreaterThanOrEqual(SENDERS);
   expect(refused.map((c) => c.body.detail)).toEqual(refused.map(() => expect.stringMatching(/lock/)));
   expect(looks, 'looks that were answered while it was locked').toBeGreaterThanOrEqual(FEWEST_LOOKS);
-  expect(slowest, 'nobody waits for the waiting of others').toBeLessThan(LATEST_REFUSAL_MS);
   await bench.isContained();
   expect((await bench.ready()).status).toBe(200);
 });
@@ -376,4 +381,19 @@ test('control: not looking whether the file is still there must be seen', async 
   rmSync(folder, { recursive: true });
   expect((await bench.tell()).status, 'the test did not see it').toBe(202);
   failsAsItMust('R3', 'no look whether the file is there', '1 accepted into a file that is gone');
+});
+
+test('control: a lock that is waited for three times as long must be seen', async () => {
+  const variant = makeVariant('patient', [
+    { file: 'store/foreignLock.ts', from: 'PATIENCE_MS = 1_000', to: 'PATIENCE_MS = 3_000' },
+  ]);
+  open.push({ close: variant.remove });
+  const bench = await (await Bench.open({ root: variant.root })).start();
+  const other = new Database(bench.program.database);
+  open.push(other);
+  other.exec('begin immediate');
+  expect((await bench.tell()).status).toBe(503);
+  other.exec('rollback');
+  expect(bench.slowestRefusalMs, 'the test did not see it').toBeGreaterThan(LATEST_REFUSAL_MS);
+  failsAsItMust('R3', 'three seconds of patience with a lock', `refused after ${bench.slowestRefusalMs} ms`);
 });
