@@ -40,7 +40,10 @@ async function stopUnderLoad(hang: (program: Program, fake: FakeAirflow) => Prom
   const senders = Array.from({ length: SENDERS }, sender);
   while (program.running && history.acknowledged.length < BEFORE) await pause(10);
   program.signal('SIGTERM');
+  // Not by program.signal: what is measured is the time since SIGTERM.
+  const hard = setTimeout(() => process.kill(program.pid, 'SIGKILL'), LIMIT_MS + 1_000);
   const exit = await program.exited;
+  clearTimeout(hard);
   await Promise.all(senders);
   const verdict = check(history.calls, inFile(program.database));
   return { exit, verdict, acknowledged: history.acknowledged.length };
@@ -114,5 +117,20 @@ describe('R18: SIGTERM under load', () => {
     const { lost } = (await stopUnderLoad(async () => undefined, variant.root)).verdict;
     expect(lost, 'the test did not see it').not.toEqual([]);
     failsAsItMust('R18', '202 before commit', `${lost.length} acknowledged lost`);
+  });
+
+  test('control: waiting without a limit for requests that never end must be seen', async () => {
+    const variant = makeVariant('patient-end', [
+      { file: 'http/server.ts', from: 'setTimeout(() => server.closeAllConnections(), CLOSE_GRACE_MS)', to: 'undefined' },
+      { file: 'app.ts', from: 'setTimeout(() => process.exit(1), SHUTDOWN_MS)', to: 'setTimeout(() => undefined, SHUTDOWN_MS)' },
+    ]);
+    open.push({ close: variant.remove });
+    const { exit } = await stopUnderLoad(halfOpen, variant.root);
+    expect(exit.afterMs, 'the test did not see it').toBeGreaterThan(LIMIT_MS);
+    failsAsItMust(
+      'R18',
+      'waiting without a limit for requests that never end',
+      `not ended after ${(exit.afterMs / 1000).toFixed(1)} s`,
+    );
   });
 });
