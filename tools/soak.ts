@@ -3,7 +3,7 @@
  *
  *   node tools/soak.ts [--runs 1000000] [--hours 24] [--minutes 30]      so many hours of simulated time in so many minutes
  *   node tools/soak.ts --fail-every 101 ...                              one run of so many fails (251): at 48 times the speed of a day that is one in half a second
- *   node tools/soak.ts --leak 1 ...                                      the control: so many kilobytes are lost for every run; must end with exit code 1
+ *   node tools/soak.ts --leak 1 ...                                      the control: so many kilobytes are lost for every run, and an open file in 10,000; must end with exit code 1
  *
  * 4,000 runs fail; somebody reads the pages and a channel is told; Airflow is away four times, four backups are made, old rows are deleted in
  * four nights, and the service is started anew once. Exit code 1 where a limit of docs/reliability.md is broken.
@@ -32,7 +32,7 @@ const done = await soak({
     samples: 240,
     eventful: true,
   },
-  ...(values.leak === undefined ? {} : { leakKb: Number(values.leak) }),
+  ...(values.leak === undefined ? {} : { leak: { kbPerRun: Number(values.leak), runsPerFile: 10_000 } }),
   tell: (line) => console.log(line),
 });
 

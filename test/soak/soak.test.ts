@@ -40,9 +40,12 @@ test('a piece of a day: nothing stays held, nothing is left open, and what is he
   expect(brokenLimits(limits).map((name) => [name, limits[name]])).toEqual([]);
 });
 
-test('control: a service that loses a kilobyte for every run breaks the limit of the heap', async () => {
-  const done = await soak({ ...PIECE, realMs: 15_000, speed: 144, leakKb: 1 });
-  expect(brokenLimits(limitsOf(done, MOST))).toContain('heap_mb_per_100k_runs');
+test('control: a service that loses a kilobyte for every run, and an open file in 250, breaks the limits of the heap and of the handles', async () => {
+  const done = await soak({ ...PIECE, realMs: 15_000, speed: 144, leak: { kbPerRun: 1, runsPerFile: 250 } });
+  const limits = limitsOf(done, MOST);
+  expect(brokenLimits(limits)).toEqual(expect.arrayContaining(['heap_mb_per_100k_runs', 'handles_range']));
   const seen = slope(done.samples, 'heapMb').toFixed(0);
   failsAsItMust('R17', 'a kilobyte lost per run', `${seen} MB per 100,000 runs, at most ${MOST.heapMb} are allowed`);
+  const [handles, most] = limits.handles_range ?? [];
+  failsAsItMust('R17', 'an open file lost in 250 runs', `${handles} more than at the least, at most ${most} are allowed`);
 });

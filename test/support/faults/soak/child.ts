@@ -1,7 +1,7 @@
 /** The service's process as the driver has it: it is asked one thing after the other, and may be stopped and started again on the same folder. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { join } from 'node:path';
-import type { Asked, Held, Start } from './service.ts';
+import type { Asked, Held, Leak, Start } from './service.ts';
 
 /** As the README advises for a container. Without them V8 lets its young generation grow to 134 MB (Node 24.21), whatever is held. */
 const LIMITS = ['--max-semi-space-size=16', '--max-old-space-size=256'];
@@ -13,7 +13,7 @@ export interface Child {
   held(): Promise<Held>;
   /** Everything that waits for the night; answers how many jobs that were. */
   night(): Promise<number>;
-  leak(kilobytes: number): void;
+  leak(leak: Leak): void;
   /** As by SIGTERM: also where it is not done in time and the process ends itself, as it does where nothing else may be lost. */
   close(): Promise<void>;
   kill(): void;
@@ -34,7 +34,7 @@ export async function startChild(start: Start): Promise<Child> {
     url,
     held: () => ask<Held>({ what: 'held' }),
     night: async () => (await ask<{ tasks: number }>({ what: 'night' })).tasks,
-    leak: (kilobytes) => void child.send({ what: 'leak', kilobytes } satisfies Asked),
+    leak: (leak) => void child.send({ what: 'leak', ...leak } satisfies Asked),
     close: async () => {
       const gone = new Promise((resolve) => child.once('exit', resolve));
       child.send({ what: 'close' } satisfies Asked);

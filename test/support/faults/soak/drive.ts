@@ -17,8 +17,8 @@ export interface Soak {
   readonly samples: number;
   /** With what else a day brings: Airflow is away now and then, backups, nights with their deleting, and one restart. */
   readonly eventful: boolean;
-  /** The negative control: so many kilobytes are lost for every run. */
-  readonly leakKb?: number;
+  /** The negative control: so many kilobytes are lost for every run, and an open file for every so many runs. */
+  readonly leak?: { readonly kbPerRun: number; readonly runsPerFile: number };
   /** Tells how it goes. */
   readonly tell: (line: string) => void;
 }
@@ -134,9 +134,12 @@ class Life {
   }
 
   #makeRuns(): void {
-    const { runs, realMs, failEvery, leakKb } = this.#options;
+    const { runs, realMs, failEvery, leak } = this.#options;
     const due = Math.min(runs, Math.floor(((Date.now() - this.#startedAt) / realMs) * runs));
-    if (leakKb !== undefined) this.#service.leak((due - this.#runs) * leakKb);
+    if (leak !== undefined) {
+      const files = Math.floor(due / leak.runsPerFile) - Math.floor(this.#runs / leak.runsPerFile);
+      this.#service.leak({ kilobytes: (due - this.#runs) * leak.kbPerRun, files });
+    }
     for (; this.#runs < due; this.#runs++) {
       const at = this.#around.now();
       const failed = this.#around.site.add(this.#runs, this.#runs % failEvery === 0, at);
@@ -195,7 +198,7 @@ class Life {
   async #end(reader: Reader, receiver: Receiver): Promise<Soaked> {
     const { site, now } = this.#around;
     const { url } = this.#service;
-    if (this.#options.leakKb === undefined) await this.#settle(url);
+    if (this.#options.leak === undefined) await this.#settle(url);
     await reader.stop();
     site.forget(now());
     const [ever, { all, open }] = [await incidentsEver(url), await incidentCounts(url)];

@@ -2,7 +2,7 @@
  * The service in a process of its own with a clock that runs faster; tells what it holds when it is asked. Started by `child.ts`:
  * `node --expose-gc service.ts '<json>'`.
  */
-import { appendFileSync, readdirSync } from 'node:fs';
+import { appendFileSync, openSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { getHeapSpaceStatistics } from 'node:v8';
 import { getTasks } from 'node-cron';
@@ -30,8 +30,13 @@ export interface Held {
   readonly walMb: number;
   readonly handles: number;
 }
-/** `night`: what is done at night by the real clock, now. `leak`: the negative control, as many kilobytes are never let go. */
-export type Asked = { readonly what: 'held' | 'close' | 'night' } | { readonly what: 'leak'; readonly kilobytes: number };
+/** What a sabotaged service never lets go. */
+export interface Leak {
+  readonly kilobytes: number;
+  readonly files: number;
+}
+/** `night`: what is done at night by the real clock, now. `leak`: the negative control, this much is never let go. */
+export type Asked = { readonly what: 'held' | 'close' | 'night' } | ({ readonly what: 'leak' } & Leak);
 
 /** In the folder, read by drive.ts: what is logged as an error, of all lives. */
 const ERRORS = 'errors.log';
@@ -71,10 +76,11 @@ function held(): Held {
 
 process.on('message', async (asked: Asked) => {
   if (asked.what === 'held') process.send?.(held());
-  else if (asked.what === 'leak')
+  else if (asked.what === 'leak') {
     // 128 numbers of 8 bytes.
     for (let n = 0; n < asked.kilobytes; n++) leaked.push(Array.from({ length: 128 }, Math.random));
-  else if (asked.what === 'night') {
+    for (let n = 0; n < asked.files; n++) openSync('/dev/null', 'r');
+  } else if (asked.what === 'night') {
     for (const task of getTasks().values()) await task.execute();
     process.send?.({ tasks: getTasks().size });
   } else {
