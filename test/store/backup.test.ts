@@ -18,6 +18,7 @@ import type { Intent } from '../../src/core/intent.ts';
 import { backupDatabase, restoreDatabase } from '../../src/store/backup.ts';
 import { openStore, type Store } from '../../src/store/store.ts';
 import { START } from '../core/scenario.ts';
+import { failsAsItMust } from '../support/faults/crash/figure.ts';
 
 let dir: string;
 let store: Store;
@@ -330,4 +331,5 @@ test('control: it is the number of the start that stops it, for with that put ba
   expect(await store.inbox.accept(callback('w2')), 'the first one writes beside the second').toMatchObject({ duplicate: false });
   await expect(second.inbox.accept(callback('w3'))).rejects.toThrow('another Firedamper');
   await second.close();
+  failsAsItMust('two-processes', 'a start without its number', 'the first one writes beside the second');
 });

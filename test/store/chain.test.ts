@@ -11,6 +11,7 @@ import { reason } from '../../src/core/reason.ts';
 import { type ChainHead, link, verifyChain } from '../../src/store/chain.ts';
 import { openStore } from '../../src/store/store.ts';
 import { START } from '../core/scenario.ts';
+import { failsAsItMust } from '../support/faults/crash/figure.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'fd-chain-'));
 const whole = join(dir, 'whole.db');
@@ -142,10 +143,11 @@ describe('behind them it is found', () => {
       },
       'the chain was made anew',
     ],
-  ])('%s: with the head that was written down, and not without it', (_what, how, said) => {
+  ])('%s: with the head that was written down, and not without it', (what, how, said) => {
     const file = tampered(how);
     expect(verifyChain(file, head).broken).toEqual([expect.stringContaining(said)]);
     expect(verifyChain(file, null).broken, 'control: without the head nothing is to be seen').toEqual([]);
+    failsAsItMust('S9', `${what}, without the head`, 'nothing');
   });
 });
 

@@ -1,6 +1,8 @@
 /** One thing that Airflow cannot show, or has not any more, must not make the service blind or deaf for all the others of that Airflow. */
 import { afterEach, describe, expect, test } from 'vitest';
 import { type FakeAirflow, startFakeAirflow } from '../support/fakeAirflow/index.ts';
+import { failsAsItMust } from '../support/faults/crash/figure.ts';
+import { makeVariant } from '../support/faults/crash/variant.ts';
 import { type Json, startService } from '../support/service.ts';
 
 const open: { stop(): Promise<void> }[] = [];
@@ -39,12 +41,18 @@ function remove(fake: FakeAirflow, dagId: string) {
   fake.world.runs.delete(dagId);
 }
 
-async function bothHeld(generation: 2 | 3) {
-  const { fake, service } = await site(generation);
+async function bothHeld(generation: 2 | 3, root?: string) {
+  const { fake, service } = await site(generation, root === undefined ? {} : { root });
   for (const id of ['a', 'c']) await fails(fake, id);
   const isHeld = async (id: string) => (await service.incident(id))?.holds.every((h: Json) => h.state === 'held');
   await service.until('b, b2 and d are held', async () => fake.isPaused('b2') && (await isHeld('a')) && (await isHeld('c')));
   return { fake, service };
+}
+
+/** Airflow fails to show the run that a's incident is about. */
+function hideTheRun(fake: FakeAirflow) {
+  const answer = { status: 500, json: { detail: 'Internal Server Error' } };
+  fake.inject({ method: 'GET', path: /\/dags\/a\/dagRuns\/r1$/, fault: { kind: 'answer', answer } });
 }
 
 describe.each([2, 3] as const)('on Airflow %i', (generation) => {
@@ -85,8 +93,7 @@ describe.each([2, 3] as const)('on Airflow %i', (generation) => {
 
   test('a run that Airflow fails to show leaves out just that run', async () => {
     const { fake, service } = await bothHeld(generation);
-    const answer = { status: 500, json: { detail: 'Internal Server Error' } };
-    fake.inject({ method: 'GET', path: /\/dags\/a\/dagRuns\/r1$/, fault: { kind: 'answer', answer } });
+    hideTheRun(fake);
     heals(fake, 'c');
     await service.until('d is let go', async () => !fake.isPaused('d'));
     const [airflow] = (await service.get('/readyz')).airflows;
@@ -100,4 +107,24 @@ describe.each([2, 3] as const)('on Airflow %i', (generation) => {
     await service.until('d is held', async () => fake.isPaused('d'));
     await service.until('b is held', async () => fake.isPaused('b'));
   });
+});
+
+test('control: a service that throws away a look for one bad answer in it lets nothing go any more', async () => {
+  const variant = makeVariant('all-or-nothing', [
+    {
+      file: 'intake/poller.ts',
+      from: 'await Promise.allSettled(all.map(read));',
+      to: "(await Promise.all(all.map(read))).map((value) => ({ status: 'fulfilled' as const, value, reason: null }));",
+    },
+  ]);
+  open.push({ stop: async () => variant.remove() });
+  const { fake, service } = await bothHeld(3, variant.root);
+  hideTheRun(fake);
+  heals(fake, 'c');
+  const seconds = 3;
+  const letGo = service.until('d is let go', async () => !fake.isPaused('d'), seconds * 1_000);
+  await expect(letGo, 'the test did not see it').rejects.toThrow('not in time: d is let go');
+  fake.heal();
+  await service.until('d is let go, now that everything can be read', async () => !fake.isPaused('d'));
+  failsAsItMust('oneBadAnswer', 'a whole look thrown away', `d is held ${seconds} s after its cause was mended`);
 });
