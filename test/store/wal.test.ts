@@ -5,6 +5,7 @@ import Database from 'better-sqlite3';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { openStore, type Store } from '../../src/store/store.ts';
 import { START } from '../core/scenario.ts';
+import { failsAsItMust } from '../support/faults/crash/figure.ts';
 
 const MIB = 1024 * 1024;
 let dir: string;
@@ -58,4 +59,5 @@ test('control: without that it stays as long as it was, whatever is written afte
   for (let i = 0; i < 5; i++) await accept(1);
   expect(store.walBytes()).toBeGreaterThanOrEqual(grown);
   expect(store.guardWal(), 'of 64 MiB it is no trouble yet').toBeGreaterThanOrEqual(grown);
+  failsAsItMust('R17', 'a log that nobody cuts', `${Math.round(grown / MIB)} MiB for ever`);
 });

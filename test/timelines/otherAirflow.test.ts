@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { type FakeAirflow, startFakeAirflow } from '../support/fakeAirflow/index.ts';
+import { failsAsItMust } from '../support/faults/crash/figure.ts';
+import { makeVariant } from '../support/faults/crash/variant.ts';
 import { type Json, type Service, startService } from '../support/service.ts';
 
 const open: { stop(): Promise<void> }[] = [];
@@ -18,7 +20,7 @@ async function airflow(generation: 2 | 3): Promise<FakeAirflow> {
 }
 
 /** `a` of prod is read by `c` of dev; the log of prod is much longer than that of dev. */
-async function site(generation: 2 | 3, folder?: string) {
+async function site(generation: 2 | 3, more: { folder?: string; root?: string } = {}) {
   const [prod, dev] = [await airflow(generation), await airflow(generation)];
   prod.dag('a', { tasks: { make: { outlets: ['s3://a'] } } });
   prod.dag('b', { tasks: { read: {} }, schedule: { assets: 's3://a' } });
@@ -32,7 +34,7 @@ async function site(generation: 2 | 3, folder?: string) {
   const service = await startService(prod, {
     others: { dev },
     edges: [{ from: 'prod/a', to: 'dev/c' }],
-    ...(folder ? { folder } : {}),
+    ...more,
   });
   open.push(service);
   return { prod, dev, service };
@@ -65,7 +67,7 @@ describe.each([2, 3] as const)('on Airflow %i', (generation) => {
   test('taken out of the configuration, it is named with what stays held there; back in it, that is let go', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'fd-stray-'));
     open.push({ stop: async () => rmSync(folder, { recursive: true }) });
-    const { prod, dev, service } = await site(generation, folder);
+    const { prod, dev, service } = await site(generation, { folder });
     await fails(prod);
     await service.until('c is paused', async () => dev.isPaused('c'));
     await service.reaches('contained', 'a');
@@ -133,4 +135,21 @@ describe.each([2, 3] as const)('on Airflow %i', (generation) => {
     expect(dev.isPaused('c')).toBe(true);
     expect(dev.effects.filter((e) => e.by === 'firedamper')).toEqual([]);
   });
+});
+
+test("control: a service that reads the log of the failing DAG's Airflow for that of another one takes a person's pause for its own", async () => {
+  const variant = makeVariant('one-log-for-all', [
+    {
+      file: 'effects/survey.ts',
+      from: 'const cursor = await client.auditCursor();',
+      to: "const cursor = await deps.client('prod').auditCursor();",
+    },
+  ]);
+  open.push({ stop: async () => variant.remove() });
+  const { prod, dev, service } = await site(3, { root: variant.root });
+  await fails(prod);
+  await service.until('c is paused', async () => dev.isPaused('c'));
+  dev.person().pause('c');
+  expect((await heals(prod, service)).c, 'the test did not see it').toBe('released');
+  failsAsItMust('otherAirflow', 'one log for all Airflows', "a person's pause undone");
 });

@@ -150,6 +150,17 @@ describe.each(OLD)('from schema %i', (schema) => {
   });
 });
 
+test('control: a migration that keeps no copy must be seen', () => {
+  const variant = makeVariant('no-copy', [
+    { file: 'store/migrate.ts', from: 'copyBefore(db, path, version);\n  due', to: 'void copyBefore;\n  due' },
+  ]);
+  const file = fixture(1);
+  expect(kills.startAndStop(file, variant.root)).toBe(0);
+  variant.remove();
+  expect(kills.lookIfThere(copyOf(file, 1)), 'the test did not see it').toBeNull();
+  failsAsItMust('R16', 'a migration that keeps no copy', 'no old file beside the new one');
+});
+
 test('a file of a newer program is refused by every command and not changed by a byte', async () => {
   const file = fixture(1);
   await (await openStore(file)).close();

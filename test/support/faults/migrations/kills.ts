@@ -75,8 +75,8 @@ const command = (file: string, root: string): string[] => [
 ];
 
 /** Exit code of a start to its end. */
-export function startAndStop(file: string): number | null {
-  const [node = '', ...args] = command(file, ROOT);
+export function startAndStop(file: string, root = ROOT): number | null {
+  const [node = '', ...args] = command(file, root);
   return spawnSync(node, args, { encoding: 'utf8' }).status;
 }
 
