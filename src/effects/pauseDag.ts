@@ -5,7 +5,7 @@ import type { AuditRow } from '../core/facts.ts';
 import type { Intent } from '../core/intent.ts';
 import { isOurs } from './audit.ts';
 import type { EffectDeps } from './deps.ts';
-import { done, failure, isGone } from './outcome.ts';
+import { done, failure, isGone, mayStillCome } from './outcome.ts';
 
 type Act = { readonly airflow: string; readonly dagId: string };
 
@@ -18,7 +18,11 @@ export async function pauseDag(deps: EffectDeps, intent: Intent, act: Act, settl
       if (found) return done({ kind: 'pause_dag', found });
     }
     const late = intent.attempts > 1 || intent.dueAt > intent.createdAt;
-    if (late && !(await stillWanted(deps, act))) return done({ kind: 'pause_dag', found: { was: 'not_wanted' } });
+    if (late && !(await stillWanted(deps, act))) {
+      // Nor sent again, but it may still be under way: carried out after the last look it would pass for somebody's pause, held for ever.
+      const early = settle ? mayStillCome(intent) : null;
+      return early ?? done({ kind: 'pause_dag', found: { was: 'not_wanted' } });
+    }
     await client.setPaused(act.dagId, true, intent.op);
     const paused = await deps.readBack(act.airflow, act.dagId);
     if (paused === 'gone') return done({ kind: 'pause_dag', found: { was: 'gone' } });

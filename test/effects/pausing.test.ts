@@ -146,6 +146,21 @@ describe('pausing', () => {
     expect(foundBy(await pauseDag({ ...deps, snapshot }, intent({ attempts: 2 }), act, false))).toEqual({ was: 'not_wanted' });
     expect(dag.rows).toEqual([]);
   });
+
+  it('a pause whose answer was lost and that nothing wants any more may still come: it is looked for, and found ours', async () => {
+    const dag = new OneDag();
+    const look = (change: Partial<Intent>) => pauseDag(dag.deps({}, []), intent(change), act, true);
+    const early = await look({ attempts: 2 });
+    expect(early).toMatchObject({ result: 'unknown', unread: true });
+    const lastError = early.result === 'unknown' ? early.error : null;
+    dag.touch('firedamper', true, 'fd-1'); // there it is
+    expect(foundBy(await look({ attempts: 3, lastError }))).toEqual({ was: 'paused_by_us', settled: true });
+
+    const never = new OneDag();
+    const given = intent({ attempts: 4, lastError });
+    expect(foundBy(await pauseDag(never.deps({}, []), given, act, true))).toEqual({ was: 'not_wanted' });
+    expect(never.rows).toEqual([]);
+  });
 });
 
 describe('unpausing', () => {
