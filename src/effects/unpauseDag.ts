@@ -14,6 +14,9 @@ import { done, failure, isGone, mayStillCome } from './outcome.ts';
 
 type Act = { readonly airflow: string; readonly dagId: string; readonly forced: boolean };
 
+/** A person's order that is carried out within this time crosses with what others do at that moment. */
+const AT_ONCE_MS = 10_000;
+
 export async function unpauseDag(deps: EffectDeps, intent: Intent, act: Act, settle: boolean): Promise<Outcome> {
   try {
     const found = await unpause(deps, intent, act, settle);
@@ -30,11 +33,14 @@ async function unpause(deps: EffectDeps, intent: Intent, act: Act, settle: boole
   if (!own) return { was: 'uncertain', why: 'nothing is known about who paused it' };
   // Airflow writes the audit row before it acts (2.11.2): an earlier attempt of ours may stand in it although the DAG is still paused.
   const asked = settle || intent.attempts > 1;
+  const before = await look(deps, intent.op, act, own, asked);
+  const { paused } = await client.getDag(act.dagId);
+  // Also a first attempt: killed before it could be made, or kept waiting by an Airflow that hangs. How late is not known where our clock was set back.
+  const late = asked || Math.abs(deps.now() - Date.parse(intent.createdAt)) > AT_ONCE_MS;
   // By Airflow's clock, on the side of whoever touched it: by ours, ten minutes ahead, a pause of minutes after the order passed for one before it
   // and was undone (simulator, clock that jumps ahead, seed 382).
-  const ordered = act.forced && asked ? addMs(intent.createdAt, -(await clockBehind(client, deps.now))) : '';
-  const before = await look(deps, intent.op, act, own, asked);
-  if (!(await client.getDag(act.dagId)).paused) {
+  const ordered = act.forced && late ? addMs(intent.createdAt, -(await clockBehind(client, deps.now))) : '';
+  if (!paused) {
     // An earlier attempt of ours has crossed a person's pause and died before it could look: theirs is put back now.
     const overrun = asked ? before.overrun(ordered) : null;
     if (overrun !== null) return putBack(deps, intent, act, overrun);
@@ -43,10 +49,10 @@ async function unpause(deps: EffectDeps, intent: Intent, act: Act, settle: boole
   }
   // A person's order stands for the moment in which it was given. One that could not be carried out at once, by a service that cannot read who was there
   // since, is asked for again (simulator, seed 3233: a pause of all DAGs four minutes after the order, while Airflow was away, was undone).
-  if ((!act.forced || asked) && before.unreadable !== null && deps.policy.release.withoutAuditLog === 'ask')
+  if ((!act.forced || late) && before.unreadable !== null && deps.policy.release.withoutAuditLog === 'ask')
     return { was: 'uncertain', why: before.unreadable };
   // The order to let go whoever touched it is about what was before the order. Airflow may have been away for an hour since.
-  const since = act.forced && !asked ? null : ordered;
+  const since = act.forced && !late ? null : ordered;
   const who = since === null ? null : before.who(since);
   if (who !== null) {
     // Ours is not in the log, but may still be under way: carried out after the last look it would undo theirs, and nobody would know (an Airflow that

@@ -22,6 +22,8 @@ class OneDag {
   seconds = 0;
   /** Airflow's clock beside ours, seconds. */
   behind = 0;
+  /** How long after NOW our attempt is made, seconds. */
+  attemptAt = 0;
   /** Runs after a PATCH of ours has worked and before its answer. */
   afterPatch: () => void = () => undefined;
   readonly marked: boolean;
@@ -39,7 +41,7 @@ class OneDag {
     const client = {
       account: 'firedamper',
       canBackfill: this.marked,
-      probe: async () => ({ serverTime: later(this.behind) }),
+      probe: async () => ({ serverTime: later(this.attemptAt + this.behind) }),
       getDag: async () => ({ dagId: 'd', paused: this.paused }),
       setPaused: async (_: string, paused: boolean, op: string) => {
         this.touch('firedamper', paused, op);
@@ -51,7 +53,7 @@ class OneDag {
     return {
       client: () => client,
       policy: POLICY,
-      now: () => Date.parse(NOW),
+      now: () => Date.parse(later(this.attemptAt)),
       snapshot: async () => ({ ...EMPTY_STATE, ownerships: [ownership], holds }),
       readBack: async () => this.paused,
     } as unknown as EffectDeps;
@@ -170,11 +172,13 @@ describe('unpausing', () => {
     unpauseDag(dag.deps(own), intent({ op: 'fd-2', ...change }), { ...release, forced }, settle).then(foundBy);
 
   it.each([
-    ['at once: the person has looked', 1, { was: 'unpaused_by_us', cursor: 0 }, false],
-    ['late: they are asked again', 2, { was: 'uncertain', why: 'forbidden' }, true],
-  ])('an order of a person, and an audit log that cannot be read, %s', async (_, attempts, found, paused) => {
+    ['at once: the person has looked', 1, 5, { was: 'unpaused_by_us', cursor: 0 }, false],
+    ['late: they are asked again', 2, 5, { was: 'uncertain', why: 'forbidden' }, true],
+    ['for the first time, but late: they are asked again', 1, 300, { was: 'uncertain', why: 'forbidden' }, true],
+  ])('an order of a person, and an audit log that cannot be read, %s', async (_, attempts, seconds, found, paused) => {
     const dag = new OneDag();
     dag.paused = true;
+    dag.attemptAt = seconds;
     const deps = dag.deps(own);
     const blind = {
       ...deps.client('prod'),
@@ -269,6 +273,22 @@ describe('unpausing', () => {
     away.touch('gerda', true);
     expect(await unpause(away, { createdAt: later(60), attempts: 7 }, true)).toEqual({ was: 'touched', who: 'gerda' });
     expect(away.paused).toBe(true);
+
+    const crossing = new OneDag();
+    crossing.touch('firedamper', true, 'fd-1');
+    crossing.seconds = 61;
+    crossing.touch('gerda', true);
+    crossing.attemptAt = 62;
+    expect(await unpause(crossing, { createdAt: later(60) }, true)).toEqual({ was: 'unpaused_by_us', cursor: 3 });
+
+    // Killed before anything was sent, or kept waiting by acts to an Airflow that hangs: it is the first attempt, and five minutes late.
+    const kept = new OneDag();
+    kept.touch('firedamper', true, 'fd-1');
+    kept.seconds = 180;
+    kept.touch('gerda', true);
+    kept.attemptAt = 360;
+    expect(await unpause(kept, { createdAt: later(60) }, true)).toEqual({ was: 'touched', who: 'gerda' });
+    expect(kept.paused).toBe(true);
 
     // Ours ten minutes ahead: the order of 11 minutes past was given at one past by Airflow's clock, and she came four minutes after it.
     const skewed = new OneDag();

@@ -118,8 +118,11 @@ export interface Violation {
   readonly text: string;
 }
 
-/** An order to let go whoever touched it is about what was before the order, and what crosses its first attempt; clocks differ by up to 90 s. */
-const FORCED_FOR_MS = 120_000;
+/**
+ * An order to let go whoever touched it is about what was before the order, and what crosses its first attempt: ten seconds to make it, and the way of a
+ * request. What is made later asks who was there since.
+ */
+const FORCED_FOR_MS = 30_000;
 export const coveredByOrder = (s: SwitchTruth, t: Touch): boolean => s.forcedSeq > 0 && t.at <= s.forcedAt + FORCED_FOR_MS;
 
 export class Truth {
