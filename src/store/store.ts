@@ -2,11 +2,11 @@
  * The store as the rest of the program sees it. Transactions run one after the other: one connection, one writer, and nothing but the store
  * itself is awaited inside.
  */
-import type { Kysely, Selectable, Transaction } from 'kysely';
-import type { Decision, State } from '../core/draft.ts';
+import { type Kysely, type Selectable, sql, type Transaction } from 'kysely';
+import { addMs, type Decision, type State } from '../core/draft.ts';
 import type { DomainEvent } from '../core/events.ts';
 import type { Instant } from '../core/facts.ts';
-import { CHANGES_OUTSIDE, type Intent, type IntentKind } from '../core/intent.ts';
+import { CHANGES_OUTSIDE, type Intent, type IntentKind, LONGEST_WAIT_MS } from '../core/intent.ts';
 import type { Restored } from '../core/restore.ts';
 import type { FiredamperError } from '../errors.ts';
 import { among } from './among.ts';
@@ -179,9 +179,6 @@ async function refuseIfSuperseded(trx: Kysely<Tables>, epoch: number): Promise<v
     );
 }
 
-/** More than this many open acts of a lane are looked at in the next round. */
-const CLAIM_WINDOW = 1_000;
-
 /** Left alone while we only observe. People are told all the same. */
 const CHANGES_AIRFLOW = (Object.keys(CHANGES_OUTSIDE) as IntentKind[]).filter((k) => CHANGES_OUTSIDE[k] && k !== 'send_notice');
 
@@ -194,16 +191,20 @@ async function claim(
   const observing = codec.restoredFromRow(await trx.selectFrom('service').select('restored').executeTakeFirst()) !== null;
   const open = trx
     .selectFrom('intents')
-    .selectAll()
     .where(isOpen)
     .where('state', '!=', 'sending')
-    .$if(observing, (q) => q.where('kind', 'not in', CHANGES_AIRFLOW))
-    .orderBy('n')
-    .limit(CLAIM_WINDOW);
+    .$if(observing, (q) => q.where('kind', 'not in', CHANGES_AIRFLOW));
+  const due = isDueRow(now);
   const acts: Selectable<Tables['intents']>[] = [];
-  // Each lane by itself: of the oldest thousand of all, a thousand of one kind left no place for a hold.
-  for (const kinds of lanes.map((l) => l.kinds.filter((k) => k !== 'send_notice')).filter((k) => k.length > 0))
-    acts.push(...(await open.where('kind', 'in', kinds).execute()));
+  const actLanes = lanes.map(({ kinds, room }) => ({ kinds: kinds.filter((k) => k !== 'send_notice'), room }));
+  // Each lane by itself, and only what is due: a thousand of one kind, or for an Airflow that is away, left no place for a hold.
+  for (const { kinds, room } of actLanes.filter((l) => l.kinds.length > 0 && l.room > 0)) {
+    const most = room + underWay.size;
+    acts.push(...(await open.selectAll().where('kind', 'in', kinds).where(due).orderBy('n').limit(most).execute()));
+  }
+  const put = open.select((eb) => eb.fn.min('due_at').as('dueAt')).where(sql<boolean>`not ${due}`);
+  const kinds = actLanes.flatMap((l) => l.kinds);
+  const later = (await put.where('kind', 'in', kinds).executeTakeFirst())?.dueAt ?? null;
   // All of them: one chat's must not fill the window of another.
   const notices = await trx
     .selectFrom('intents')
@@ -225,8 +226,12 @@ async function claim(
     intent: codec.intentFromRow({ ...row, attempts: row.attempts + (record ? 1 : 0) }),
     settle: state === 'unknown',
   }));
-  return { claimed, nextDue };
+  return { claimed, nextDue: [later, nextDue].filter((at) => at !== null).sort()[0] ?? null };
 }
+
+/** `isDue` of the core, asked of the file. */
+const isDueRow = (now: Instant) =>
+  sql<boolean>`(due_at <= ${now} or due_at = created_at or due_at > ${addMs(now, LONGEST_WAIT_MS)})`;
 
 const waiting = (row: Selectable<Tables['intents']>) => {
   const { id, act, state, dueAt, createdAt, attempts } = codec.intentFromRow(row);

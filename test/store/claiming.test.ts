@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterAll, describe, expect, test } from 'vitest';
+import { isDue } from '../../src/core/intent.ts';
 import { choose, type Waiting } from '../../src/store/claiming.ts';
 import { openStore } from '../../src/store/store.ts';
 import { Scenario } from '../core/scenario.ts';
@@ -93,21 +94,66 @@ describe('on disk', () => {
   const folder = mkdtempSync(join(tmpdir(), 'fd-claiming-'));
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-  test('what waits for a chat fills no window: a hold is claimed however much does, and so is what waits for another channel', async () => {
-    const path = join(folder, 'fd.db');
+  type Add = (
+    n: number,
+    act: { readonly kind: string; readonly [key: string]: string },
+    dueAt?: string,
+    createdAt?: string,
+  ) => void;
+  async function storeWith(file: string, fill: (add: Add) => void) {
+    const path = join(folder, file);
     await (await openStore(path, NOW)).close();
     const hand = new Database(path);
-    const insert = hand.prepare("insert into intents values (:id, :n, :kind, 'planned', :act, :id, 0, :at, :at, null)");
-    const add = (n: number, act: { readonly kind: string; readonly [key: string]: string }) =>
-      insert.run({ id: `int-${n}`, n, kind: act.kind, act: JSON.stringify(act), at: NOW });
+    const columns = 'id, n, kind, state, act, op, attempts, due_at, created_at';
+    const insert = hand.prepare(`insert into intents (${columns}) values (:id, :n, :kind, 'planned', :act, :id, 0, :due, :at)`);
+    const add: Add = (n, act, due = NOW, at = NOW) =>
+      insert.run({ id: `int-${n}`, n, kind: act.kind, act: JSON.stringify(act), due, at });
+    hand.transaction(() => fill(add))();
+    hand.close();
+    return openStore(path, NOW);
+  }
+  const pauseOf = (airflow: string) => ({ kind: 'pause_dag', airflow, dagId: 'b' });
+
+  test('what waits for an Airflow that is away fills no window: a hold in another one is claimed however much does', async () => {
+    const store = await storeWith('away.db', (add) => {
+      for (let n = 1; n <= 1_200; n++) add(n, pauseOf('away'), n === 700 ? LATER : '2026-11-21T06:00:31.000Z');
+      add(1_201, pauseOf('prod'));
+    });
+    const { claimed, nextDue } = await store.claim(NOW, lanes(), NOBODY);
+    await store.close();
+    expect(claimed.map((c) => c.intent.id)).toEqual(['int-1201']);
+    expect(nextDue).toBe(LATER);
+  });
+
+  test('what is under way takes no place of what is due, and the oldest go first', async () => {
+    const store = await storeWith('busy.db', (add) => {
+      for (let n = 1; n <= 6; n++) add(n, pauseOf('prod'));
+    });
+    const { claimed } = await store.claim(NOW, lanes(), new Set(['int-1', 'int-2', 'int-4']));
+    await store.close();
+    expect(claimed.map((c) => c.intent.id)).toEqual(['int-3', 'int-5']);
+  });
+
+  test.each([
+    ['due in a millisecond', '2026-11-21T06:00:00.001Z', NOW],
+    ['due now', NOW, NOW],
+    ['dated by a clock that was set back since', '2026-11-21T06:10:00.000Z', '2026-11-21T06:10:00.000Z'],
+    ['put off by us for as long as we ever do', '2026-11-21T06:06:00.000Z', NOW],
+    ['put off by a clock that was set back since', '2026-11-21T06:06:00.001Z', NOW],
+  ])('the file is asked by the rule of the core: %s', async (what, dueAt, createdAt) => {
+    const store = await storeWith(`${what}.db`, (add) => add(1, pauseOf('prod'), dueAt, createdAt));
+    const { claimed, nextDue } = await store.claim(NOW, lanes(), NOBODY);
+    await store.close();
+    expect([claimed.length, nextDue]).toEqual(isDue(dueAt, NOW, createdAt) ? [1, null] : [0, dueAt]);
+  });
+
+  test('what waits for a chat fills no window: a hold is claimed however much does, and so is what waits for another channel', async () => {
     const about = { kind: 'send_notice', incidentId: 'inc-1', event: 'opened', subject: 'a' };
-    hand.transaction(() => {
+    const store = await storeWith('notices.db', (add) => {
       for (let n = 1; n <= 1_200; n++) add(n, { ...about, channel: 'chat' });
       add(1_201, { ...about, channel: 'mail' });
       add(1_202, { kind: 'pause_dag', airflow: 'prod', dagId: 'b' });
-    })();
-    hand.close();
-    const store = await openStore(path, NOW);
+    });
     const { claimed } = await store.claim(
       NOW,
       lanes((channel) => (channel === 'chat' ? 0 : 9)),

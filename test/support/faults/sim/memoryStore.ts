@@ -199,7 +199,7 @@ function save(disk: Disk, d: Decision): void {
 
 function claim(disk: Disk, ...[now, lanes, underWay]: Parameters<Store['claim']>): Awaited<ReturnType<Store['claim']>> {
   const open = [...disk.intents.values()].filter((i) => isUnderWay(i.state));
-  const acts = open.filter((i) => i.act.kind !== 'send_notice' && i.state !== 'sending').slice(0, 1_000);
+  const acts = open.filter((i) => i.act.kind !== 'send_notice' && i.state !== 'sending');
   const notices = open.filter((i) => i.act.kind === 'send_notice');
   const rows = [...acts, ...notices].map((i) => ({ ...i, kind: i.act.kind, queue: queueOf(i.act), intent: i }));
   const { taken, nextDue } = choose(rows, now, lanes, underWay);
