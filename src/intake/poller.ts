@@ -6,7 +6,7 @@ import { type AirflowClient, AirflowError } from '../airflow/client.ts';
 import { onErrand } from '../airflow/lanes.ts';
 import { nullWhenMissing } from '../airflow/missing.ts';
 import type { Observation, SeenBroken } from '../core/events.ts';
-import type { ImportErrorFacts, RunFacts } from '../core/facts.ts';
+import type { ImportErrorFacts, Instant, RunFacts } from '../core/facts.ts';
 import type { Signal } from '../core/signal.ts';
 import { type WatchList, watchList } from '../core/watchlist.ts';
 import type { Responder } from '../respond.ts';
@@ -90,6 +90,13 @@ class AirflowPoller implements Poller {
   #broken: readonly string[] | null = null;
   #hearingFiles: Promise<void> = Promise.resolve();
   #secondLook: NodeJS.Timeout | null = null;
+  /** None of the lists answered at the last poll. */
+  #deaf = false;
+  /** Of the second pass, by Airflow's clock: until when it has answered, and whether its last one did not. */
+  #updatedTo: Instant | null = null;
+  #updatedOwed = false;
+  /** Until when the other lists have answered, while the watermark waits for the second pass. */
+  #heardTo: Instant | null = null;
 
   constructor(deps: PollerDeps) {
     this.#deps = deps;
@@ -144,15 +151,21 @@ class AirflowPoller implements Poller {
     }, wait);
   }
 
-  /** Failures first: the survey may take long on a large Airflow, and must neither delay nor stop the hearing. */
+  /**
+   * Failures first: the survey may take long on a large Airflow, and must neither delay nor stop the hearing. Nor does a list that does not answer stop the
+   * rest: what has healed was never seen, and what was held stayed held. Only an Airflow of which nothing answers is asked nothing more.
+   */
   async #cycle(): Promise<void> {
     const { client, store, responder, world, now, onState, surveyIntervalMs } = this.#deps;
     const startedAt = iso(now());
     this.#leaveAloneMs = 0;
     const due = now() - this.#surveyedAt >= surveyIntervalMs;
     await this.#rememberStart();
-    if (due || this.#clockMoved) await this.#identify();
-    await this.#hearFailures(due);
+    const asks = due || this.#clockMoved || this.#deaf;
+    if (asks) await this.#identify();
+    const { missing, answered } = await this.#hearFailures(due);
+    this.#deaf = !answered;
+    if (this.#deaf && !asks) throw missing;
     const watched = watchList(await store.snapshot(), this.#airflow);
     this.#busy = watched.busy;
     const { seen, trouble } = await onErrand('watch', () => observe(client, watched, world.dagCount(this.#airflow)));
@@ -165,6 +178,7 @@ class AirflowPoller implements Poller {
     }
     // Set while we polled: what the overlap covers does no harm.
     if (Math.abs(now() - Date.parse(startedAt)) > OVERLAP_MS / 2) this.#clockMoved = true;
+    if (missing !== null) throw missing;
     this.#state = { ...this.#state, lastPollAt: startedAt, lastError: null };
     // What cannot be read of one DAG is told, and keeps nothing else from being heard: also not for as long as it wants to be left alone.
     if (trouble !== null) this.#complain(trouble);
@@ -259,23 +273,26 @@ class AirflowPoller implements Poller {
     this.#broken = files;
   }
 
-  async #hearFailures(secondPass: boolean): Promise<void> {
+  /** Of lists that do not answer the others are heard; the watermark stands still until all have. */
+  async #hearFailures(secondPass: boolean): Promise<{ missing: unknown; answered: boolean }> {
     const { client, store, responder, now } = this.#deps;
     const startedAt = now() + this.#skew;
     const mark = await store.watermark(this.#airflow);
     const first = await store.baseline(this.#airflow);
     const baseline = mark === null ? iso(Date.parse(first) + this.#skew) : first;
     const since = mark ?? baseline;
-    const from = iso(Date.parse(since) - (mark === null ? 0 : OVERLAP_MS));
-    const [runs, tasks, updated] = await Promise.all([
-      client.listFailedRuns(from),
-      client.listFailedTasks(from),
-      secondPass ? client.listFailedRunsUpdated(from) : ([] as RunFacts[]),
+    const from = (to: Instant | null) => iso(Date.parse(to ?? since) - (to === null && mark === null ? 0 : OVERLAP_MS));
+    const [runs, tasks, updated] = await Promise.allSettled([
+      client.listFailedRuns(from(this.#heardTo)),
+      client.listFailedTasks(from(this.#heardTo)),
+      secondPass ? client.listFailedRunsUpdated(from(this.#updatedTo)) : ([] as RunFacts[]),
     ]);
+    const errors = [runs, tasks, updated].flatMap((list) => (list.status === 'rejected' ? [list.reason] : []));
+    for (const error of errors) if (!isOfOneList(error)) throw error;
     const at = iso(startedAt);
     const signals = [
-      ...tasks.map((t) => signalOfTask(this.#airflow, t, at)),
-      ...[...runs, ...updated].map((r) => signalOfRun(this.#airflow, r, at)),
+      ...rowsOf(tasks).map((t) => signalOfTask(this.#airflow, t, at)),
+      ...[...rowsOf(runs), ...rowsOf(updated)].map((r) => signalOfRun(this.#airflow, r, at)),
     ];
     const keys = signals.map((s) => s.key);
     const known = await store.seen(this.#airflow, keys);
@@ -283,10 +300,22 @@ class AirflowPoller implements Poller {
     // Part of the hearing, so in its places: a watched run that wants to be left alone must not keep what fails now from being heard.
     const fresh = await onErrand('poll', () => withRuns(client, unheard));
     await Promise.all(fresh.map((signal) => responder.respond({ type: 'signal', signal })));
+    const both = runs.status === 'fulfilled' && tasks.status === 'fulfilled';
+    if (secondPass) this.#updatedOwed = updated.status === 'rejected';
+    // On disk, so that a restart asks for what was not answered; the window of the other lists must not grow meanwhile.
+    const to = both && !this.#updatedOwed ? at : since;
     // Only now: a crash before this line hears them again, and the signals' own keys take them out.
-    await store.polled(this.#airflow, at, keys, iso(startedAt - FORGET_MS), baseline);
+    if (to === at || keys.length > 0) await store.polled(this.#airflow, to, keys, iso(Date.parse(to) - FORGET_MS), baseline);
+    if (secondPass && !this.#updatedOwed) this.#updatedTo = at;
+    if (both) this.#heardTo = at;
+    return { missing: errors[0] ?? null, answered: errors.length < (secondPass ? 3 : 2) };
   }
 }
+
+const rowsOf = <T>(list: PromiseSettledResult<readonly T[]>): readonly T[] => (list.status === 'fulfilled' ? list.value : []);
+
+/** A log-in that is not taken any more is about all of them. */
+const isOfOneList = (error: unknown): boolean => error instanceof AirflowError && error.kind !== 'unauthorized';
 
 /** null: this account may not read them, which `check` says. */
 const brokenFiles = (client: AirflowClient): Promise<readonly ImportErrorFacts[] | null> =>

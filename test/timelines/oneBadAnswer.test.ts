@@ -100,6 +100,18 @@ describe.each([2, 3] as const)('on Airflow %i', (generation) => {
     expect(airflow.state, 'and is told').toBe('unreachable');
   });
 
+  test.each([
+    ['of failed tasks', /\/taskInstances$/],
+    ['of failures, each of them', /\/dags\/~\/dagRuns/],
+  ])('a list that never answers, %s, keeps nothing held whose cause has healed, and is told', async (_, path) => {
+    const { fake, service } = await bothHeld(generation);
+    fake.inject({ method: 'GET', path, fault: { kind: 'answer', answer: { status: 504, html: 'late' } } });
+    heals(fake, 'c');
+    await service.until('d is let go', async () => !fake.isPaused('d'), 20_000);
+    const [airflow] = (await service.get('/readyz')).airflows;
+    expect(airflow.state).toBe('unreachable');
+  });
+
   test('a run whose id cannot be asked for is heard, and so is everybody else', async () => {
     const { fake, service } = await site(generation);
     await fails(fake, 'a', 'x/y');
