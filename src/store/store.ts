@@ -3,7 +3,7 @@
  * itself is awaited inside.
  */
 import { type Kysely, type Selectable, sql, type Transaction } from 'kysely';
-import { addMs, type Decision, type State } from '../core/draft.ts';
+import type { Decision, State } from '../core/draft.ts';
 import type { DomainEvent } from '../core/events.ts';
 import type { Instant } from '../core/facts.ts';
 import { CHANGES_OUTSIDE, type Intent, type IntentKind, LONGEST_WAIT_MS } from '../core/intent.ts';
@@ -230,8 +230,10 @@ async function claim(
 }
 
 /** `isDue` of the core, asked of the file. */
-const isDueRow = (now: Instant) =>
-  sql<boolean>`(due_at <= ${now} or due_at = created_at or due_at > ${addMs(now, LONGEST_WAIT_MS)})`;
+const isDueRow = (now: Instant) => {
+  const tooLate = new Date(Date.parse(now) + LONGEST_WAIT_MS).toISOString();
+  return sql<boolean>`(due_at <= ${now} or due_at = created_at or due_at > ${tooLate})`;
+};
 
 const waiting = (row: Selectable<Tables['intents']>) => {
   const { id, act, state, dueAt, createdAt, attempts } = codec.intentFromRow(row);
