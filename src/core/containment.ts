@@ -14,7 +14,7 @@ import { affectedTasks, blocksRepair, describePath, type Reached, walk } from '.
 import { type Reason, reason } from './reason.ts';
 import { activeRepair, rerunByUs } from './status.ts';
 import { AIRFLOW } from './timeline.ts';
-import { isWhole, verify } from './verification.ts';
+import { isSick, isWhole, verify } from './verification.ts';
 
 /** Asks for the facts that containment needs. One survey at a time: a failure heard meanwhile is in the next one. */
 export function requestSurvey(draft: Draft, incidentId: string): void {
@@ -48,7 +48,7 @@ export function contain(draft: Draft, incidentId: string, survey: Survey): void 
   const { runs } = draft.incident(incidentId);
   if (proof && runs.every(isWhole) && activeRepair(draft, incidentId)?.state !== 'running')
     return verify(draft, incidentId, proof);
-  const broken = runs.filter((r) => r.role === 'cause' && !isWhole(r));
+  const broken = runs.filter(isSick);
   const causes = broken.filter((r) => survey.of === undefined || survey.of.includes(`${r.dagId} ${r.runId}`));
   // It came while we looked (an act that only reads is not marked as being made): in the next look. It may have ended well by now.
   if (causes.length < broken.length) requestSurvey(draft, incidentId);

@@ -107,6 +107,8 @@ export interface Incident {
   readonly runs: readonly IncidentRun[];
   /** What this incident is about where it is about DAG files that do not load: then it has no runs, holds nothing, and `dagId` is the first file. */
   readonly files?: readonly BrokenFile[];
+  /** Opened because many DAGs failed at once: `dagId` is the one with which they were too many. */
+  readonly outage?: true;
   readonly spared: readonly Spared[];
   readonly gaps: readonly LineageGap[];
   readonly deliveries: readonly Delivery[];
@@ -123,6 +125,9 @@ export interface Incident {
 
 /** About DAG files that do not load: no DAG's failure joins it, and it ends by itself. */
 export const isAboutFiles = (incident: Incident): boolean => incident.files !== undefined;
+
+/** About the DAG that it is named after: neither about files, nor about an outage, unless a person has said since that this is about data. */
+export const isOfItsDag = (i: Incident): boolean => !isAboutFiles(i) && !(i.outage === true && i.type === 'platform');
 
 /** While its cause stands, a DAG of which we learn late that it reads the bad data is held for it as well. */
 export const holdsMore = (i: Incident): boolean =>

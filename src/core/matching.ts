@@ -5,13 +5,13 @@
 import { requestSurvey } from './containment.ts';
 import { addMs, type Draft, msBetween, sameDag } from './draft.ts';
 import { anyGlob } from './glob.ts';
-import { type Incident, type IncidentRun, isAboutFiles } from './incident.ts';
+import { type Incident, type IncidentRun, isOfItsDag } from './incident.ts';
 import { isHolding, isOver } from './lifecycle.ts';
 import { failureReason, isGraver, openIncident, reopen, tellNote } from './opening.ts';
 import { type Reason, reason, sentence } from './reason.ts';
 import type { Signal } from './signal.ts';
 import { AIRFLOW } from './timeline.ts';
-import { isWhole, sendBack } from './verification.ts';
+import { isSick, isWhole, sendBack } from './verification.ts';
 
 export function hear(draft: Draft, signal: Signal): void {
   const verdict = judge(draft, signal);
@@ -95,10 +95,21 @@ function notWatched(draft: Draft, signal: Signal): string | null {
 }
 
 function activeFor(draft: Draft, s: Signal): Incident | undefined {
-  const live = draft.incidents().filter((i) => i.airflow === s.airflow && !isOver(i.status) && !i.releasing && !isAboutFiles(i));
+  const live = draft.incidents().filter((i) => i.airflow === s.airflow && !isOver(i.status) && !i.releasing);
   return (
-    live.find((i) => i.dagId === s.dagId) ?? live.find((i) => i.type === 'platform' && i.runs.some((r) => r.dagId === s.dagId))
+    live.find((i) => i.dagId === s.dagId && isOfItsDag(i)) ?? live.find((i) => i.type === 'platform' && isOfPlatform(draft, i, s))
   );
+}
+
+/**
+ * What a run does that failed in the outage, and what fails beside others of it. Nothing is held for it and nobody told, and one run that is never cleared
+ * keeps it open for days: a later failure has a reason of its own, or they are many at once again.
+ */
+function isOfPlatform(draft: Draft, { runs }: Incident, s: Signal): boolean {
+  const mine = runs.filter((r) => r.dagId === s.dagId);
+  const beside = (r: IncidentRun) =>
+    r.dagId !== s.dagId && Math.abs(msBetween(r.failedAt, s.occurredAt)) <= draft.policy.platform.windowMs;
+  return mine.some((r) => r.runId === s.runId && !isWhole(r)) || (mine.length > 0 && runs.some(beside));
 }
 
 /**
@@ -119,7 +130,7 @@ function explains(draft: Draft, s: Signal): Incident | undefined {
 /** By Airflow's clock. Of an incident that was opened again: since what is broken now failed, not since we heard of it. */
 function brokenSince({ runs, timestamps }: Incident): string {
   if (timestamps.reopenedAt === null) return timestamps.failedAt;
-  const broken = runs.filter((r) => r.role === 'cause' && !isWhole(r)).map((r) => r.failedAt);
+  const broken = runs.filter(isSick).map((r) => r.failedAt);
   return broken.sort()[0] ?? timestamps.reopenedAt;
 }
 
@@ -128,7 +139,7 @@ function recentlyReleased(draft: Draft, s: Signal): Incident | undefined {
   const since = addMs(draft.now, -draft.policy.monitor.reopenWithinMs);
   return draft
     .incidents()
-    .filter((i) => i.airflow === s.airflow && i.dagId === s.dagId && i.releasing && i.status !== 'dismissed' && !isAboutFiles(i))
+    .filter((i) => i.airflow === s.airflow && i.dagId === s.dagId && i.releasing && i.status !== 'dismissed' && isOfItsDag(i))
     .filter((i) => (i.timestamps.releasedAt ?? i.timestamps.resolvedAt ?? i.timestamps.openedAt) >= since)
     .find((i) => {
       const failedBefore = i.runs.filter((r) => r.role === 'cause').flatMap((r) => r.failedTasks);

@@ -16,7 +16,7 @@ import { observeReleased, settleRelease } from './release.ts';
 import { observeSteps } from './repair.ts';
 import { activeRepair, rerunByUs } from './status.ts';
 import { AIRFLOW } from './timeline.ts';
-import { allWhole, isWhole, verify } from './verification.ts';
+import { allWhole, isSick, verify } from './verification.ts';
 
 export function observe(draft: Draft, airflow: string, seen: Observation): void {
   // A look takes seconds. One that began before we let a DAG go and held it anew saw our own unpause, not a person's (simulator, seed 256 with a clock
@@ -120,26 +120,32 @@ function moving(draft: Draft, incident: Incident, r: IncidentRun, run: RunFacts,
 /** Everything that had failed is whole again without a repair of ours: verified and released by the same path. */
 function settleHealing(draft: Draft, incident: Incident, seen: Observation): void {
   if (activeRepair(draft, incident.id)?.state === 'running' || incident.status === 'verifying') return;
-  const sick = (r: IncidentRun) => r.role === 'cause' && !isWhole(r);
-  // Once: fallout that is left, or a declared incident without a run, would have it told at each look.
-  const later = incident.runs.some(sick) ? laterSuccess(draft, incident, seen) : undefined;
-  if (later) {
-    const runs = incident.runs.map((r) => (sick(r) ? { ...r, state: 'healed' as const } : r));
-    draft.patchIncident(incident.id, { runs });
-    draft.tell(incident.id, 'run.healed', `${later.dagId} ${later.runId}`, reason('later_run_heals'), AIRFLOW);
+  // Once: fallout that is left, or a declared incident without a run, would have it told at each look. An outage has sick runs of many DAGs.
+  const sick = Map.groupBy(incident.runs.filter(isSick), (r) => r.dagId);
+  const later = [...sick].flatMap(([dagId, runs]) => laterSuccess(draft, incident, dagId, runs, seen) ?? []);
+  if (later.length > 0) {
+    const heals = (r: IncidentRun) => isSick(r) && later.some((l) => l.dagId === r.dagId);
+    draft.patchIncident(incident.id, { runs: incident.runs.map((r) => (heals(r) ? { ...r, state: 'healed' as const } : r)) });
+    for (const l of later) draft.tell(incident.id, 'run.healed', `${l.dagId} ${l.runId}`, reason('later_run_heals'), AIRFLOW);
   }
   if (incident.runs.length === 0 || !allWhole(draft.incident(incident.id))) return;
   const anyway = incident.runs.every((r) => r.state === 'succeeded');
-  verify(draft, incident.id, reason(later ? 'later_run_heals' : anyway ? 'run_succeeded_anyway' : 'healed_outside'));
+  verify(draft, incident.id, reason(later.length > 0 ? 'later_run_heals' : anyway ? 'run_succeeded_anyway' : 'healed_outside'));
 }
 
 const HEALS_TAG = 'firedamper:latest-heals';
 
-function laterSuccess(draft: Draft, incident: Incident, seen: Observation): RunFacts | undefined {
-  const tags = draft.context.world.dag(incident.airflow, incident.dagId)?.tags ?? [];
+function laterSuccess(
+  draft: Draft,
+  { airflow }: Incident,
+  dagId: string,
+  sick: readonly IncidentRun[],
+  seen: Observation,
+): RunFacts | undefined {
+  const tags = draft.context.world.dag(airflow, dagId)?.tags ?? [];
   if (!draft.policy.repair.latestHeals && !tags.includes(HEALS_TAG)) return undefined;
-  const lastFailure = incident.runs.map((r) => r.failedAt).reduce(latest);
+  const lastFailure = sick.map((r) => r.failedAt).reduce(latest);
   return seen.runs.find(
-    (r) => r.dagId === incident.dagId && r.state === 'success' && r.startDate !== null && msBetween(lastFailure, r.startDate) > 0,
+    (r) => r.dagId === dagId && r.state === 'success' && r.startDate !== null && msBetween(lastFailure, r.startDate) > 0,
   );
 }

@@ -78,6 +78,7 @@ export interface NewIncident {
   readonly title: string;
   readonly runs: readonly IncidentRun[];
   readonly files?: readonly BrokenFile[];
+  readonly outage?: true;
   readonly failedAt: string;
   readonly why: Reason;
 }
@@ -183,6 +184,7 @@ function openPlatform(draft: Draft, signal: Signal, run: IncidentRun, count: num
     rule: `${count} DAGs failing within ${draft.policy.platform.windowMs / 1000} s make one platform incident without holds`,
     title: `${count} DAGs of ${signal.airflow} fail at once`,
     runs: [run],
+    outage: true,
     failedAt: run.failedAt,
     why,
   });

@@ -5,7 +5,7 @@ import { requestSurvey } from './containment.ts';
 import { missedUnread } from './deliveries.ts';
 import type { Draft } from './draft.ts';
 import type { Person, PersonAct } from './events.ts';
-import { type Incident, isAboutFiles } from './incident.ts';
+import { type Incident, isAboutFiles, isOfItsDag } from './incident.ts';
 import { isOver } from './lifecycle.ts';
 import { judgeSeverity, newIncident } from './opening.ts';
 import { letGo } from './ownership.ts';
@@ -122,7 +122,7 @@ function edit(draft: Draft, incident: Incident, who: Actor, a: PersonAct & { kin
 function declare(draft: Draft, who: Actor, a: PersonAct & { kind: 'declare' }): void {
   const active = draft
     .incidents()
-    .find((i) => i.airflow === a.airflow && i.dagId === a.dagId && !isOver(i.status) && !i.releasing && !isAboutFiles(i));
+    .find((i) => i.airflow === a.airflow && i.dagId === a.dagId && !isOver(i.status) && !i.releasing && isOfItsDag(i));
   if (active) throw conflict(`incident ${active.id} is already open for ${a.dagId}`, { incident: active.id });
   const type = a.incidentType ?? (a.runId === null ? 'pipeline_failure' : 'quality_degradation');
   const rule = judgeSeverity(draft, a.airflow, a.dagId, type);

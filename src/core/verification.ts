@@ -10,6 +10,9 @@ import type { Actor } from './timeline.ts';
 
 export const isWhole = (r: IncidentRun): boolean => r.state === 'healed' || r.state === 'succeeded' || r.state === 'gone';
 
+/** A failure that nothing explains, and that stands. */
+export const isSick = (r: IncidentRun): boolean => r.role === 'cause' && !isWhole(r);
+
 /** True when every run that the incident is about has succeeded since, or exists no more. */
 export const allWhole = (incident: Incident): boolean => incident.runs.every(isWhole);
 

@@ -4,6 +4,7 @@ import type { Instant } from './facts.ts';
 import { endedGone, isClaimed } from './holding.ts';
 import { holdsMore, isAboutFiles } from './incident.ts';
 import { isOver } from './lifecycle.ts';
+import { isSick } from './verification.ts';
 
 export interface WatchList {
   /** Runs to read by id. */
@@ -52,7 +53,9 @@ export function watchList(state: State, airflow: string): WatchList {
     runs: [...runs.values()],
     ranges,
     released: [...new Set(released)],
-    latest: [...new Set(waiting.filter((i) => !isAboutFiles(i)).map((i) => i.dagId))],
+    latest: [
+      ...new Set(waiting.filter((i) => !isAboutFiles(i)).flatMap((i) => [i.dagId, ...i.runs.filter(isSick).map((r) => r.dagId)])),
+    ],
     paused: [...owned, ...[...gone].map((dagId) => ({ dagId, op: null, auditCursor: null }))],
     busy:
       steps.length > 0 ||

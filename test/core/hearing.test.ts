@@ -308,6 +308,90 @@ describe('too many at once', () => {
     expect(s.incident(3)).toMatchObject({ type: 'pipeline_failure', dagId: 'e' });
   });
 
+  describe('an outage that never ends, because nobody clears one of its runs', () => {
+    const outage = (readers: readonly string[] = []) => {
+      const s = new Scenario(readers, { policy });
+      for (const d of ['a', 'b', 'c', 'x', 'y']) s.fails(d);
+      s.sees({ runs: [well('x'), well('c')] });
+      return s.later(86_400_000);
+    };
+    const of = (s: Scenario, at = s.now) => ({ occurredAt: at, runStart: at });
+
+    test.each(['x', 'c'])(
+      'hides no failure of %s that has a reason of its own: its readers are held, people are told',
+      (dagId) => {
+        const s = outage([`${dagId}>r`]);
+        s.fails(dagId, 'r9', of(s));
+        s.surveyed();
+        expect(s.incident(3)).toMatchObject({ type: 'pipeline_failure', dagId });
+        expect(s.holds(3)).toEqual({ r: 'intended' });
+        expect(s.notices().filter((n) => n === `opened ${dagId}`)).toHaveLength(1);
+      },
+    );
+
+    test('keeps what happened while it lasted, heard late as well, and the end of a run that failed then', () => {
+      const s = outage();
+      s.fails('x', 'r2', of(s, '2026-11-21T05:59:45.000Z'));
+      s.fails('y', 'r1', { kind: 'run_failed', taskId: null, key: 'end of y', ...of(s) });
+      expect(s.state.incidents).toHaveLength(3);
+      expect(s.incident(2).runs.map((r) => `${r.dagId} ${r.runId} ${r.state}`)).toEqual([
+        'c r1 healed',
+        'x r1 healed',
+        'y r1 failed',
+        'x r2 failing',
+      ]);
+    });
+
+    test.each([
+      [60_000, 3],
+      [60_001, 4],
+    ])('%d ms after the last failure of another DAG of it: %d incidents', (ms, incidents) => {
+      const s = outage();
+      s.fails('x', 'r9', of(s, new Date(Date.parse('2026-11-21T05:59:30.000Z') + ms).toISOString()));
+      expect(s.state.incidents).toHaveLength(incidents);
+    });
+
+    test('its own failures in a row keep nobody in it', () => {
+      const s = outage();
+      for (const [i, ms] of [50_000, 100_000].entries())
+        s.fails('x', `r${i + 8}`, of(s, new Date(Date.parse('2026-11-21T05:59:30.000Z') + ms).toISOString()));
+      expect(s.incident(3).runs.map((r) => r.runId)).toEqual(['r9']);
+    });
+
+    test('many at once once more are it again', () => {
+      const s = outage();
+      for (const d of ['x', 'c', 'y']) s.fails(d, 'r9', of(s));
+      expect(s.state.incidents.map((i) => i.type)).toEqual([
+        ...['pipeline_failure', 'pipeline_failure', 'platform', 'pipeline_failure', 'pipeline_failure'],
+      ]);
+      expect(s.incident(2).runs.at(-1)).toMatchObject({ dagId: 'y', runId: 'r9' });
+    });
+
+    test('is no reason to refuse a report about the DAG that it is named after', () => {
+      const s = outage();
+      const about = { airflow: 'prod', dagId: 'c', runId: null, title: 'wrong totals', severity: null, incidentType: null };
+      s.person(rita, { kind: 'declare', ...about, comment: null });
+      expect(s.incident(3)).toMatchObject({ dagId: 'c', title: 'wrong totals' });
+    });
+  });
+
+  test('an outage that is over is not opened again by a failure of the DAG that it was named after', () => {
+    const s = new Scenario(['c>r'], { policy });
+    for (const d of ['a', 'b', 'c']) s.fails(d);
+    s.sees({ runs: [well('c')] });
+    expect(s.incident(2).status).toBe('resolved');
+    s.later(3_600_000).fails('c', 'r9');
+    s.surveyed();
+    expect(s.holds(3)).toEqual({ r: 'intended' });
+  });
+
+  test('what its author calls a matter of the platform is one incident, however often it fails', () => {
+    const s = new Scenario([]);
+    s.fails('a', 'r1', { said: said({ incidentType: 'platform' }) });
+    s.later(3_600_000).fails('a', 'r2', { said: said({ incidentType: 'platform' }), occurredAt: s.now });
+    expect(s.state.incidents).toHaveLength(1);
+  });
+
   test('a platform incident is no incident of the DAG that happened to be the third', () => {
     const s = new Scenario([], { policy });
     for (const d of ['a', 'b', 'c']) s.fails(d);

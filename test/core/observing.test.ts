@@ -250,6 +250,31 @@ describe('a later run', () => {
     expect(s.history('incident.verified')).toEqual(['a healed_outside (firedamper)']);
   });
 
+  test('heals in an outage its own DAG alone, the one that it is named after or another', () => {
+    const policy = { repair: { latestHeals: true }, platform: { massFailureDags: 2, windowMs: 60_000 } };
+    const s = new Scenario([], { policy });
+    for (const dagId of ['q', 'a', 'y', 'z']) s.fails(dagId, 'r1', { kind: 'run_failed', taskId: null });
+    const outage = () => s.incident(1);
+    expect(outage()).toMatchObject({ type: 'platform', dagId: 'a' });
+    s.person(rita, { kind: 'fixed', incidentId: outage().id, comment: null });
+    s.planned({ steps: [clearStep('y', 'r1')] });
+    s.sees({ runs: [later()] });
+    expect(outage().runs.map((r) => `${r.dagId} ${r.state}`)).toEqual(['a healed', 'y failed', 'z failed']);
+    expect(outage()).toMatchObject({ status: 'contained', releasing: false });
+    expect(s.repair().state).toBe('proposed');
+    s.sees({ runs: [later({ dagId: 'z' }), later({ dagId: 'y' })] });
+    expect(s.history('run.healed')).toEqual(['a', 'y', 'z'].map((d) => `${d} r9 later_run_heals (airflow)`));
+    expect(outage().status).toBe('resolved');
+  });
+
+  test('of an outage: the tag of each DAG counts for itself', () => {
+    const policy = { platform: { massFailureDags: 2, windowMs: 60_000 } };
+    const s = new Scenario([], { policy, dags: [dag('y', { tags: ['firedamper:latest-heals'] })] });
+    for (const dagId of ['q', 'a', 'y']) s.fails(dagId, 'r1');
+    s.sees({ runs: [later(), later({ dagId: 'y' })] });
+    expect(s.incident(1).runs.map((r) => `${r.dagId} ${r.state}`)).toEqual(['a failing', 'y healed']);
+  });
+
   test('says nothing of an incident that was declared without a run', () => {
     const s = new Scenario(['a>b'], { policy: { repair: { latestHeals: true } } });
     const title = 'the totals are wrong';

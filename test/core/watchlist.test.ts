@@ -146,6 +146,14 @@ test('two incidents of one DAG look at its newest runs once', () => {
   expect(watchList({ ...s.state, incidents: copies }, 'prod').latest).toEqual(['a']);
 });
 
+test('in an outage the newest runs of each DAG are looked at until it is whole', () => {
+  const s = new Scenario([], { policy: { platform: { massFailureDags: 2 } } });
+  for (const d of ['a', 'b', 'c', 'd']) s.fails(d);
+  expect(watched(s).latest).toEqual(['a', 'b', 'c', 'd']);
+  s.sees({ runs: ['b', 'c'].map((d) => run(d, 'r1', { state: 'success', startDate: RERUN })) });
+  expect(watched(s).latest).toEqual(['a', 'b', 'd']);
+});
+
 test('the pause of what is ours and of what others paused is looked at, of what people took over it is not', () => {
   const s = new Scenario(['a>b', 'a>c', 'a>d', 'a>dev/e'], { dags: [dag('c', { paused: true })] }).contained('a');
   s.sees({ paused: [{ dagId: 'd', paused: false, who: 'paula' }] });
