@@ -32,7 +32,7 @@ interface Verdict {
 
 function judge(draft: Draft, signal: Signal): Verdict {
   const mine = activeFor(draft, signal);
-  if (draft.knownSignals.has(signal.key)) {
+  if (draft.knownSignals.has(signal.key) && !isFirstToCallItBad(draft, signal)) {
     // The listener was faster than the callback that carries the author's words (2.11.2): the failure is known, the words are not.
     if (mine) heed(draft, mine, signal);
     return { incident: mine ?? null, reason: reason('repeated_signal') };
@@ -42,7 +42,8 @@ function judge(draft: Draft, signal: Signal): Verdict {
   if (signal.kind === 'run_succeeded') return { incident: mine ?? null, reason: reason('repeated_signal') };
   const unwatched = notWatched(draft, signal);
   if (unwatched) return { incident: null, reason: reason('not_watched', { what: unwatched }) };
-  if (draft.policy.hold.at === 'run_end' && signal.kind === 'task_failed')
+  // How the run ends says nothing about data that a check has found bad.
+  if (draft.policy.hold.at === 'run_end' && signal.kind === 'task_failed' && !signal.said.badData)
     return { incident: mine ?? null, reason: reason('hold_at_run_end') };
   if (mine) return { incident: join(draft, mine, signal, 'cause'), reason: reason('joined_cause') };
   const explained = explains(draft, signal);
@@ -53,6 +54,16 @@ function judge(draft: Draft, signal: Signal): Verdict {
   const recent = recentlyReleased(draft, signal);
   if (recent) return { incident: join(draft, reopen(draft, recent), signal, 'cause', true), reason: reason('reopened') };
   return { incident: openIncident(draft, signal, runOf(signal, 'cause', draft.now)), reason: failureReason(signal) };
+}
+
+/**
+ * The poll had no words for the failed check, and found the failure before the callback with them got through: other readers than those of the failed task
+ * are to be held, and the success of the run proves nothing. What has run again since and is whole is other data.
+ */
+function isFirstToCallItBad(draft: Draft, s: Signal): boolean {
+  const runs = draft.incidents().flatMap((i) => (i.airflow === s.airflow ? i.runs : []));
+  const known = runs.filter((r) => r.dagId === s.dagId && r.runId === s.runId);
+  return s.said.badData && !known.some((r) => r.badData || r.state === 'healed');
 }
 
 /**

@@ -122,6 +122,99 @@ describe('bad data in a run that succeeds', () => {
   });
 });
 
+describe('a failed check that the poll heard first, without its words', () => {
+  const words = { said: said({ incidentType: 'quality_degradation', badData: true }) };
+  const graph = { taskGraph: { dagId: 'a', downstream: { load: ['make'], make: [] } } };
+  const polled = () => {
+    const s = new Scenario(['a>b@make', 'a>c@load']);
+    s.fails('a', 'r1', { origin: 'poll', runStart: null });
+    return s.surveyed({ ...graph, run: run('a', 'r1', { state: 'running', startDate: FIRST }) }).paused();
+  };
+
+  test('when they come, every reader of the DAG is held, and the success of the run heals nothing', () => {
+    const s = polled();
+    expect(s.spared()).toEqual({ c: 'not_affected' });
+    s.fails('a', 'r1', words);
+    s.surveyed(graph).paused();
+    expect(s.holds()).toEqual({ b: 'held', c: 'held' });
+    s.sees({ runs: [ended()] });
+    expect(s.incident()).toMatchObject({ status: 'contained', type: 'quality_degradation', runs: [{ badData: true }] });
+    s.fails('a', 'r1', words);
+    expect(s.open('survey'), 'said once more it is known').toEqual([]);
+    expect(s.last?.answer.note?.code).toBe('repeated_signal');
+  });
+
+  test('while a person’s word is waited for, they send it back', () => {
+    const s = new Scenario(['a>b'], { policy: { verify: { requirePerson: true } } }).contained('a', 'r1');
+    s.fails('a', 'r2');
+    s.surveyed();
+    s.sees({ runs: [ended(), run('a', 'r2', { state: 'success', startDate: RERUN })] });
+    expect(s.incident().status).toBe('verifying');
+    s.fails('a', 'r1', words);
+    expect(s.incident()).toMatchObject({ status: 'open', surveyPending: true, runs: [{ state: 'failed' }, {}] });
+  });
+
+  test('when its run has succeeded by trigger rules and all was let go, it is opened again', () => {
+    const s = polled();
+    s.sees({ runs: [ended()] });
+    s.releasePlanned([missed('b')]).unpaused();
+    expect(s.incident().status).toBe('resolved');
+    s.fails('a', 'r1', words);
+    expect(s.last?.answer.note?.code).toBe('reopened');
+    s.surveyed({ ...graph, run: ended() }).paused();
+    expect(s.state.holds.map((h) => `${h.dagId} ${h.state}`)).toEqual(['b released', 'b held', 'c held']);
+    s.sees({ runs: [ended()] });
+    expect(s.incident()).toMatchObject({ status: 'contained', runs: [{ state: 'failed', badData: true }] });
+  });
+
+  test('of a run that was run again meanwhile and is whole they are about what is no more', () => {
+    const s = polled();
+    s.sees({ runs: [ended(RERUN)] });
+    s.releasePlanned([missed('b')]).unpaused();
+    s.fails('a', 'r1', words);
+    expect(s.last?.answer.note?.code).toBe('repeated_signal');
+    expect(s.incident().status).toBe('resolved');
+  });
+});
+
+describe('a failed check where the policy waits for the end of the run', () => {
+  const words = { said: said({ badData: true }) };
+  const late = () => new Scenario(['a>b'], { policy: { hold: { at: 'run_end' } } });
+
+  test.each<[string, (s: Scenario) => unknown]>([
+    ['waits for nothing: how its run ends says nothing about the data', () => undefined],
+    ['does not either where the poll heard it first', (s) => s.fails('a', 'r1', { origin: 'poll' })],
+  ])('%s', (_what, before) => {
+    const s = late();
+    before(s);
+    expect(s.state.incidents).toEqual([]);
+    s.fails('a', 'r1', words);
+    s.surveyed({ run: ended() }).paused();
+    expect(s.holds()).toEqual({ b: 'held' });
+    s.sees({ runs: [ended()] });
+    expect(s.incident()).toMatchObject({ status: 'contained', runs: [{ state: 'failed', badData: true }] });
+  });
+
+  test('of another Airflow, DAG or run it is another one', () => {
+    const s = late();
+    s.fails('a', 'r1', words);
+    for (const [dagId, runId, airflow] of [
+      ['a', 'r2', 'prod'],
+      ['z', 'r1', 'prod'],
+      ['a', 'r1', 'dev'],
+    ] as const) {
+      const key = `${airflow} ${dagId} ${runId}`;
+      s.fails(dagId, runId, { airflow, key });
+      s.fails(dagId, runId, { airflow, key, ...words });
+    }
+    expect(s.state.incidents.map((i) => `${i.airflow} ${i.dagId} ${i.runs.map((r) => r.runId).join('+')}`)).toEqual([
+      'prod a r1+r2',
+      'prod z r1',
+      'dev a r1',
+    ]);
+  });
+});
+
 describe('a ready DAG for a step of a response', () => {
   const ops = { dags: [dag('a', { tags: ['firedamper:ops', 'firedamper:never'] })] };
 
