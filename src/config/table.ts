@@ -143,7 +143,7 @@ export const TABLE = {
   'policy.mode': key(
     oneOf(['armed', 'shadow']),
     'armed',
-    '`shadow` decides and tells everything, and changes nothing in Airflow. What was begun before the change of mode is ended as it was begun: what is held is released, what is owed is given.',
+    '`shadow` decides and tells everything, and changes nothing in Airflow. What was begun before the change of mode is ended as it was begun: what is held is released, what is owed is given, a repair that runs goes on. Nothing more is held for it, and no other repair starts.',
   ),
 
   'policy.watch': section('Which failures open incidents.'),

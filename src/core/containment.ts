@@ -155,6 +155,9 @@ function sparedBecause(draft: Draft, incident: Incident, dag: Reached, facts: Da
   if (tags.includes('firedamper:never')) return reason('never_tag');
   if (tags.includes('firedamper:ask')) return reason('ask_tag');
   if (blocksRepair(draft.context.world.edges(), incident, dag)) return reason('repair_would_wait');
+  // Opened armed, and the mode has been changed since: what is held stays so to the end, and nothing more is paused.
+  const stopped = draft.policy.mode === 'shadow' && incident.mode === 'armed';
+  if (stopped && !isClaimed(draft.holdsOf(incident.id), incident, dag)) return reason('shadow_mode');
   if (tags.includes('firedamper:always')) return null;
   if (dag.depth > hold.maxDepth) return reason('over_depth', { depth: String(hold.maxDepth) });
   return null;

@@ -38,11 +38,16 @@ export const ofThisEpisode = (incident: Incident, h: Hold): boolean =>
 /** It was held until Airflow had it no more. */
 export const endedGone = (h: Hold): boolean => h.state === 'released' && h.reason.code === 'dag_gone';
 
+/** The mode was changed before its pause was sent. */
+const endedUnsent = (incident: Incident, h: Hold): boolean => h.reason.code === 'shadow_mode' && incident.mode === 'armed';
+
 /** Once per episode: what a person took over or let go is not claimed again for the same cause. */
 export function isClaimed(holds: readonly Hold[], incident: Incident, dag: DagRef): boolean {
   // A hold that is being let go belongs to the episode before: what failed again must be held again. And a DAG that is deployed anew was let go by nobody.
   const claimed = (h: Hold) =>
-    !endedGone(h) && ((h.releasedAt === null && h.state !== 'release_intended') || ofThisEpisode(incident, h));
+    !endedGone(h) &&
+    !endedUnsent(incident, h) &&
+    ((h.releasedAt === null && h.state !== 'release_intended') || ofThisEpisode(incident, h));
   return holds.some((h) => h.incidentId === incident.id && sameDag(h, dag) && claimed(h));
 }
 
@@ -160,8 +165,9 @@ export function paused(draft: Draft, dag: DagRef, found: PauseFound): string[] {
     for (const h of waiting) settleHold(draft, h, 'foreign', reason(found.settled ? 'settled_foreign' : 'already_paused'));
   } else if (found.was === 'not_wanted') {
     draft.putOwnership({ ...own, state: 'none' });
+    if (draft.policy.mode === 'shadow') for (const h of waiting) spareUnsent(draft, h);
     // A hold that came while the effect was on its way out is not forgotten.
-    if (waiting.length > 0) intendPause(draft, dag, own.auditCursor);
+    else if (waiting.length > 0) intendPause(draft, dag, own.auditCursor);
   } else if (found.was === 'gone') {
     draft.putOwnership({ ...own, state: 'none' });
     for (const h of waiting) endGone(draft, h);
@@ -186,6 +192,13 @@ export function paused(draft: Draft, dag: DagRef, found: PauseFound): string[] {
   ))
     settleContainment(draft, id);
   return leaving.map((h) => h.incidentId);
+}
+
+function spareUnsent(draft: Draft, h: Hold): void {
+  const why = reason('shadow_mode');
+  end(draft, { ...h, reason: why }, why);
+  const { spared } = draft.incident(h.incidentId);
+  draft.patchIncident(h.incidentId, { spared: [...spared, { airflow: h.airflow, dagId: h.dagId, reason: why, path: h.path }] });
 }
 
 /** Holds that were let go while the pause was on its way: they end with it, or with the unpause that undoes it. */

@@ -97,12 +97,20 @@ export function approve(draft: Draft, repairId: string, person: Person, digest: 
     { approval },
     actor,
   );
-  if (draft.incident(repair.incidentId).mode === 'shadow') setRepair(draft, approved, 'cancelled', reason('shadow_mode'));
+  if (!mayBegin(draft, repair)) setRepair(draft, approved, 'cancelled', reason('shadow_mode'));
   else draft.intend({ kind: 'plan_repair', airflow: repair.airflow, repairId });
 }
 
+/** A repair that runs goes on in any mode. */
+const mayBegin = (draft: Draft, { incidentId }: Repair): boolean =>
+  draft.policy.mode === 'armed' && draft.incident(incidentId).mode === 'armed';
+
 /** What would run is asked again just before it runs; if it differs, the yes was for something else and has lapsed. */
 function start(draft: Draft, repair: Repair, plan: PlanFacts): void {
+  if (!mayBegin(draft, repair)) {
+    setRepair(draft, repair, 'cancelled', reason('shadow_mode'));
+    return;
+  }
   if (digestOf(repair.incidentId, repair.airflow, plan.steps) !== repair.digest) {
     const what = difference(repair.steps, plan.steps).join('; ');
     setRepair(draft, repair, 'lapsed', reason('plan_changed', { what }));

@@ -18,7 +18,7 @@ export async function pauseDag(deps: EffectDeps, intent: Intent, act: Act, settl
       if (found) return done({ kind: 'pause_dag', found });
     }
     const late = intent.attempts > 1 || intent.dueAt > intent.createdAt;
-    if (late && !(await stillWanted(deps, act))) {
+    if (deps.policy.mode === 'shadow' || (late && !(await stillWanted(deps, act)))) {
       // Nor sent again, but it may still be under way: carried out after the last look it would pass for somebody's pause, held for ever.
       const early = settle ? mayStillCome(intent) : null;
       return early ?? done({ kind: 'pause_dag', found: { was: 'not_wanted' } });

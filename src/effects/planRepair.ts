@@ -40,7 +40,7 @@ async function planFor(deps: EffectDeps, act: Act): Promise<Outcome> {
     const planning: Planning = {
       client: deps.client(act.airflow),
       maxActiveRuns: deps.policy.repair.maxActiveRuns,
-      silent: incident.mode === 'shadow',
+      silent: incident.mode === 'shadow' || deps.policy.mode === 'shadow',
       warn: (text) => warnings.push(text),
     };
     const age = deps.now() - Date.parse(repair.createdAt);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { ann, dag, Scenario } from './scenario.ts';
+import { ann, dag, run, Scenario } from './scenario.ts';
 
 describe('a failure for good', () => {
   test('opens one incident, holds what lies downstream, and leaves everything else alone', () => {
@@ -262,6 +262,79 @@ describe('shadow mode', () => {
     expect(s.hold('b')).toMatchObject({ state: 'intended', reason: { code: 'shadow_mode' } });
     expect(s.acts()).toEqual([]);
     expect(s.told()).toEqual(['opened', 'held']);
+  });
+});
+
+describe('the kill switch: shadow mode after an incident was opened armed', () => {
+  const unsent = { kind: 'pause_dag', found: { was: 'not_wanted' } } as const;
+
+  test('holds on to what it holds, and lets it go at the end; what it has not claimed yet is spared', () => {
+    const s = new Scenario(['a>b']).contained('a').restarts('shadow');
+    s.learns('a>c');
+    s.fails('a', 'r2');
+    s.surveyed();
+    expect(s.holds()).toEqual({ b: 'held' });
+    expect(s.spared()).toEqual({ c: 'shadow_mode' });
+    expect(s.acts()).toEqual([]);
+    s.sees({ runs: ['r1', 'r2'].map((r) => run('a', r, { state: 'success', startDate: '2026-11-21T06:10:00.000Z' })) });
+    s.releasePlanned();
+    expect(s.acts()).toEqual(['unpause b']);
+  });
+
+  test('a DAG that is to be held at any depth, and the failing one, are no exceptions; another reason to spare one is said first', () => {
+    const always = dag('b', { tags: ['firedamper:always'] });
+    const policy = { hold: { pauseFailingDag: true, protectedDags: ['c'] } };
+    const s = new Scenario(['a>b', 'a>c'], { dags: [always], policy });
+    s.fails('a');
+    s.restarts('shadow').surveyed();
+    expect(s.spared()).toEqual({ a: 'shadow_mode', b: 'shadow_mode', c: 'protected' });
+    expect(s.incident().status).toBe('contained');
+  });
+
+  test('a pause that was not sent ends so, and is not asked for again', () => {
+    const s = new Scenario(['a>b']);
+    s.fails('a');
+    s.surveyed().refused('pause_dag');
+    s.restarts('shadow').answer('pause_dag', unsent);
+    expect(s.acts()).toEqual([]);
+    expect(s.hold('b')).toMatchObject({ state: 'released', reason: { code: 'shadow_mode' } });
+    expect(s.history('hold.released')).toEqual(['b shadow_mode (firedamper)']);
+    expect(s.incident()).toMatchObject({
+      status: 'contained',
+      statusReason: { code: 'contained' },
+      spared: [{ dagId: 'b', reason: { code: 'shadow_mode' }, path: ['a -(asset s3://a)-> b'] }],
+    });
+    s.fails('a', 'r2');
+    s.surveyed();
+    expect(s.spared()).toEqual({ b: 'shadow_mode' });
+    expect(s.acts()).toEqual([]);
+  });
+
+  test('one that was sent is found out, counts, and is undone at the end', () => {
+    const s = new Scenario(['a>b']);
+    s.fails('a');
+    s.surveyed().ends('pause_dag', { result: 'unknown', error: 'cut' });
+    s.restarts('shadow').answer('pause_dag', { kind: 'pause_dag', found: { was: 'paused_by_us', settled: true } });
+    expect(s.holds()).toEqual({ b: 'held' });
+    s.person(ann, { kind: 'release', incidentId: 'inc-1', comment: 'x' });
+    s.releasePlanned();
+    expect(s.acts()).toEqual(['unpause b']);
+  });
+
+  test('armed again, what it had spared or not sent is held at the next look; what a person let go is not', () => {
+    const s = new Scenario(['a>b', 'a>c', 'a>d']);
+    s.fails('a');
+    s.surveyed();
+    const of = (dagId: string) => s.open('pause_dag').find((i) => i.act.kind === 'pause_dag' && i.act.dagId === dagId)?.id ?? '';
+    const pausedByUs = { kind: 'pause_dag', found: { was: 'paused_by_us', settled: false } } as const;
+    s.when({ type: 'outcome', intentId: of('d'), outcome: { result: 'done', facts: pausedByUs } });
+    s.restarts('shadow').answer('pause_dag', unsent);
+    s.person(ann, { kind: 'release_hold', holdId: s.hold('d')?.id ?? '', comment: 'x' });
+    s.unpaused();
+    s.restarts('armed').fails('a', 'r2');
+    s.surveyed().paused();
+    expect(s.holds()).toEqual({ b: 'held', c: 'held', d: 'released' });
+    expect(s.spared()).toEqual({});
   });
 });
 

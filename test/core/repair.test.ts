@@ -172,6 +172,39 @@ describe('approval', () => {
     expect(s.incident().status).toBe('resolved');
     expect(s.acts()).toEqual([]);
   });
+
+  describe('the kill switch: shadow mode after an incident was opened armed', () => {
+    test.each<[string, (s: Scenario) => void]>([
+      ['an approval runs nothing', (s) => yes(s.restarts('shadow'))()],
+      [
+        'nor does one that was given before',
+        (s) => {
+          yes(s)();
+          s.restarts('shadow').planned({ steps: [clearStep('a', 'r1')] });
+        },
+      ],
+    ])('%s', (_what, approve) => {
+      const s = proposed();
+      approve(s);
+      expect(s.repair()).toMatchObject({ state: 'cancelled', stateReason: { code: 'shadow_mode' } });
+      expect(s.open('plan_repair')).toEqual([]);
+      expect(s.acts()).toEqual([]);
+      expect(s.incident().status).toBe('contained');
+    });
+
+    test('a repair that runs is ended as it was begun', () => {
+      const steps = [clearStep('a', 'r1', 1), clearStep('a', 'r2', 2, { wave: 1 })];
+      const s = new Scenario(['a>b']).contained('a');
+      s.fails('a', 'r2');
+      s.surveyed();
+      s.person(rita, { kind: 'fixed', incidentId: 'inc-1', comment: null });
+      s.planned({ steps });
+      yes(s)();
+      s.planned({ steps }).sent().restarts('shadow');
+      s.sees({ runs: [healed('a')] });
+      expect(s.acts()).toEqual(['step 2']);
+    });
+  });
 });
 
 describe('the fix was none', () => {

@@ -169,7 +169,7 @@ type SeenPause = Omit<Observation['paused'][number], 'op'> & { readonly op?: str
 export class Scenario {
   state: State = EMPTY_STATE;
   readonly timeline: TimelineEntry[] = [];
-  readonly #policy: Policy;
+  #policy: Policy;
   readonly #edges: LineageEdge[];
   /** By `airflow/dag`. */
   readonly #dags = new Map<string, DagFacts>();
@@ -204,6 +204,11 @@ export class Scenario {
     const at = this.#edges.findIndex((one) => one.from.dagId === e.from.dagId && one.to.dagId === e.to.dagId);
     if (at < 0) throw new Error(`no link ${text}`);
     this.#edges.splice(at, 1);
+  }
+  /** Stopped, and started again with this `policy.mode`. */
+  restarts(mode: Policy['mode']): this {
+    this.#policy = { ...this.#policy, mode };
+    return this;
   }
   get now(): string {
     return new Date(this.#now).toISOString();

@@ -163,6 +163,34 @@ describe('pausing', () => {
     expect(foundBy(await pauseDag(never.deps({}, []), given, act, true))).toEqual({ was: 'not_wanted' });
     expect(never.rows).toEqual([]);
   });
+
+  describe('after a change to shadow mode', () => {
+    const shadow = (dag: OneDag): EffectDeps => ({ ...dag.deps({}), policy: { ...POLICY, mode: 'shadow' } });
+    const unseen = { result: 'unknown', error: 'the answer was lost, and Airflow does not show the effect yet', unread: true };
+
+    it('a pause that was not sent is not wanted any more', async () => {
+      const dag = new OneDag();
+      expect(foundBy(await pauseDag(shadow(dag), intent(), act, false))).toEqual({ was: 'not_wanted' });
+      expect(dag.rows).toEqual([]);
+    });
+
+    it('one whose answer was lost is found', async () => {
+      const dag = new OneDag();
+      dag.touch('firedamper', true, 'fd-1');
+      expect(foundBy(await pauseDag(shadow(dag), intent({ attempts: 2 }), act, true))).toEqual({
+        was: 'paused_by_us',
+        settled: true,
+      });
+    });
+
+    it('one that Airflow does not show is looked for as long as it may still come', async () => {
+      const dag = new OneDag();
+      expect(await pauseDag(shadow(dag), intent({ attempts: 2 }), act, true)).toEqual(unseen);
+      const last = intent({ attempts: 5, lastError: unseen.error });
+      expect(foundBy(await pauseDag(shadow(dag), last, act, true))).toEqual({ was: 'not_wanted' });
+      expect(dag.rows).toEqual([]);
+    });
+  });
 });
 
 describe('unpausing', () => {
