@@ -49,18 +49,18 @@ export function release(draft: Draft, incidentId: string, missed: readonly Misse
   settleRelease(draft, incidentId);
 }
 
-/** After each hold that ended: when all have, the missed data is delivered; the facts for it are those of the release plan. */
+/** After each hold that ended: when all of an Airflow have, the missed data is delivered there; the facts for it are those of the release plan. */
 export function settleRelease(draft: Draft, incidentId: string): void {
   const incident = draft.findIncident(incidentId);
   if (!incident) return;
   handOver(draft, incident);
-  if (isLettingGo(draft, incidentId)) return;
   if (mayGive(incident)) deliver(draft, incidentId);
   if (incident.releasing) settleMonitoring(draft, incidentId);
 }
 
-const isLettingGo = (draft: Draft, incidentId: string): boolean =>
-  draft.holdsOf(incidentId).some((h) => h.state === 'release_intended');
+/** An event reaches its own Airflow only: one that is away, or in no configuration any more, keeps nobody else from what they missed. */
+const isLettingGo = (draft: Draft, incidentId: string, airflow: string): boolean =>
+  draft.holdsOf(incidentId).some((h) => h.state === 'release_intended' && h.airflow === airflow);
 /** Whom a reopened cause reaches is not known yet: what is given now might be paused in a moment. */
 const mayGive = (incident: Incident): boolean => incident.releasing || !incident.surveyPending;
 
@@ -145,9 +145,9 @@ function lookLater(d: Delivery): Delivery {
   return again;
 }
 
-/** Their hold is over, and they run: what they missed can be told now. */
+/** Their holds are over, and they run: what they missed can be told now. */
 const isLet = (draft: Draft, incidentId: string, d: Delivery): boolean =>
-  stateOf(draft, incidentId, d) === 'released' && draft.holdingOn(d).length === 0;
+  stateOf(draft, incidentId, d) === 'released' && draft.holdingOn(d).length === 0 && !isLettingGo(draft, incidentId, d.airflow);
 
 const isDue = (draft: Draft, incidentId: string, airflow: string) => (d: Delivery) =>
   d.airflow === airflow &&
@@ -172,7 +172,7 @@ function lookAgain(draft: Draft, incidentId: string, airflow: string): void {
   if (draft.intents().some(first)) return;
   // With all who wait for theirs: each look reads every asset and DAG of the site, and one after the other 2 in a second fell hours behind (soak).
   const dags: DagLook[] = [];
-  const others = draft.incidents().filter((i) => i.id !== incidentId && mayGive(i) && !isLettingGo(draft, i.id));
+  const others = draft.incidents().filter((i) => i.id !== incidentId && mayGive(i));
   for (const id of [incidentId, ...others.map((i) => i.id)]) {
     if (dags.length >= MOST_LOOKED_AT) break;
     const due = draft.incident(id).deliveries.filter(isDue(draft, id, airflow));
@@ -229,7 +229,7 @@ export function lookedAgain(draft: Draft, intentId: string, act: LookAct, missed
     const known = missed.filter((m) => incident.deliveries.some((d) => asked(d) && sameDag(m, d)));
     const assets = known.flatMap((m) => m.missedAssets.filter((a) => a.events > 0).map((a) => a.assetKey));
     // Asked about together none is another's reader that had it: an order that waits must not stand until the others have been given theirs.
-    const mustWait = shared && (!mayGive(incident) || isLettingGo(draft, incidentId));
+    const mustWait = shared && (!mayGive(incident) || isLettingGo(draft, incidentId, act.airflow));
     // What another one has just been given by this look may have reached these too: only another look can tell.
     const again = mustWait || assets.some((key) => given.has(key));
     if (!mustWait) for (const key of assets) given.add(key);

@@ -4,6 +4,7 @@ import { addMs, holdsWanting, type State, sameDag } from '../core/draft.ts';
 import type { MissedAsset, MissedFacts, Outcome } from '../core/events.ts';
 import type { DagDetails, Instant, RunFacts } from '../core/facts.ts';
 import type { Hold } from '../core/hold.ts';
+import { FiredamperError } from '../errors.ts';
 import { clockBehind } from './clock.ts';
 import type { EffectDeps } from './deps.ts';
 import { missedAssets, type Reader } from './missedAssets.ts';
@@ -35,7 +36,8 @@ export async function readMissed(deps: EffectDeps, state: State, incidentId: str
     [...new Set(holds.map((h) => h.airflow))].map(async (airflow) => {
       // Their assets are looked at once more after the unpause, but what passed by the clock is planned here only.
       const mayBeAway = airflow !== home && deps.policy.release.missedIntervals === 'as_airflow';
-      return mayBeAway ? ((await soon(read(airflow), isAway)) ?? []) : read(airflow);
+      if (mayBeAway) return (await soon(read(airflow), isAway)) ?? [];
+      return read(airflow).catch((error: unknown) => (airflow !== home && isNotConfigured(error) ? [] : Promise.reject(error)));
     }),
   );
   return all.flat();
@@ -46,6 +48,9 @@ const isAway = (error: unknown): boolean => {
   const outcome = failure(error);
   return outcome.result !== 'failed' || outcome.retry;
 };
+
+/** Its DAGs stay as they are, and no plan for them will ever come: the others do not wait for it. */
+const isNotConfigured = (error: unknown): boolean => error instanceof FiredamperError && error.kind === 'notFound';
 
 async function readOf(deps: EffectDeps, state: State, airflow: string, holds: readonly Hold[]): Promise<MissedFacts[]> {
   const client = deps.client(airflow);

@@ -49,6 +49,50 @@ describe('the release', () => {
     expect(shadow.history('hold.released')).toEqual(['b healed_outside (firedamper)']);
   });
 
+  describe('with a DAG of another Airflow, which is away', () => {
+    const unpauses = (s: Scenario, dagId: string, incident = 0) => {
+      const id = s.open('unpause_dag').find((i) => i.act.kind === 'unpause_dag' && i.act.dagId === dagId)?.id ?? '';
+      const facts = { kind: 'unpause_dag', found: { was: 'unpaused_by_us' } } as const;
+      s.when({ type: 'outcome', intentId: id, outcome: { result: 'done', facts } });
+      expect(s.holds(incident)[dagId]).toBe('released');
+    };
+    const misses = (dagId: string, airflow = 'prod') => missed(dagId, { airflow, missedAssets: [EVENT] });
+
+    test('gives the others what they missed, and that one when it is let go', () => {
+      const s = healed(['a>b', 'a>d', 'a>dev/c']);
+      s.releasePlanned([misses('b'), misses('d'), misses('c', 'dev')]);
+      unpauses(s, 'b');
+      expect(s.open('plan_delivery'), 'an event would reach b alone').toEqual([]);
+      unpauses(s, 'd');
+      expect(s.open('plan_delivery').map((i) => i.act)).toMatchObject([
+        { airflow: 'prod', dags: [{ dagId: 'b' }, { dagId: 'd' }] },
+      ]);
+      s.lookedAgain([misses('b'), misses('d')]);
+      expect(orders(s)).toMatchObject([{ how: 'event', dagIds: ['b', 'd'] }]);
+      s.delivered();
+      expect(s.holds()).toMatchObject({ c: 'release_intended' });
+      expect(s.incident()).toMatchObject({ status: 'monitoring', timestamps: { releasedAt: null } });
+      unpauses(s, 'c');
+      expect(s.open('plan_delivery').map((i) => i.act)).toMatchObject([{ airflow: 'dev', dags: [{ dagId: 'c' }] }]);
+      s.lookedAgain([misses('c', 'dev')]);
+      expect(s.open('deliver').map((i) => i.act)).toMatchObject([{ airflow: 'dev', delivery: { dagIds: ['c'] } }]);
+    });
+
+    test('they are looked at in one look with those of other incidents, and given what it tells', () => {
+      const s = new Scenario(['x>y', 'z>w', 'a>b', 'a>dev/c']).contained('x').contained('z').contained('a');
+      s.sees({ runs: [well, { ...well, dagId: 'x' }, { ...well, dagId: 'z' }] });
+      s.releasePlanned(['y', 'w', 'b'].map((d) => misses(d)));
+      for (const [i, dagId] of ['y', 'w', 'b'].entries()) unpauses(s, dagId, i);
+      s.lookedAgain();
+      expect(s.open('plan_delivery').map((i) => i.act)).toMatchObject([
+        { incidentId: 'inc-2', dags: [{ dagId: 'w' }, { dagId: 'b', incidentId: 'inc-3' }] },
+      ]);
+      s.lookedAgain(['w', 'b'].map((d) => missed(d, { missedAssets: [missedAsset(`s3://for ${d}`)] })));
+      expect(orders(s)).toMatchObject([{ dagIds: ['y'] }, { dagIds: ['w'] }, { dagIds: ['b'] }]);
+      expect(s.open('plan_delivery')).toEqual([]);
+    });
+  });
+
   test('goes upstream first, whatever order the holds were made in', () => {
     const s = new Scenario(['a>far', 'far>b']).contained('a');
     s.learns('a>z');

@@ -4,6 +4,7 @@ import { type AirflowClient, AirflowError } from '../../src/airflow/client.ts';
 import { EMPTY_STATE, type State } from '../../src/core/draft.ts';
 import type { EffectDeps } from '../../src/effects/deps.ts';
 import { readMissed } from '../../src/effects/planRelease.ts';
+import { notFound } from '../../src/errors.ts';
 import { dag, POLICY } from '../core/scenario.ts';
 
 const at = (minutes: number): string => new Date(Date.parse('2026-11-21T06:00:00.000Z') + minutes * 60_000).toISOString();
@@ -63,6 +64,19 @@ it('a DAG that was deleted while it was held has no runs, and does not keep the 
 });
 
 describe('of another Airflow', () => {
+  it('that is not in the configuration any more: nothing, and nobody waits for it', async () => {
+    const client = () => {
+      throw notFound('no Airflow dev in the configuration');
+    };
+    const hold = { id: 'hold-1', incidentId: 'inc-1', airflow: 'dev', dagId: 'b', state: 'held', since: at(0) };
+    const of = (airflow: string) =>
+      ({ ...EMPTY_STATE, holds: [hold], incidents: [{ id: 'inc-1', airflow }] }) as unknown as State;
+    const policy = { ...POLICY, release: { ...POLICY.release, missedIntervals: 'backfill' } };
+    const deps = { client, policy, now: () => Date.parse(at(30)) } as unknown as EffectDeps;
+    expect(await readMissed(deps, of('prod'), 'inc-1')).toEqual([]);
+    await expect(readMissed(deps, of('dev'), 'inc-1'), 'its own incident has nobody else').rejects.toThrow('no Airflow dev');
+  });
+
   const kinds = { unreachable: [], forbidden: 'refused' } as const;
   it.each(Object.keys(kinds) as (keyof typeof kinds)[])('that answers %s', async (kind) => {
     const fails = () => Promise.reject(new AirflowError(kind, kind, { outcome: 'none', operation: 'GET /assets' }));
