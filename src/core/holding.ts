@@ -39,7 +39,8 @@ export const ofThisEpisode = (incident: Incident, h: Hold): boolean =>
 export const endedGone = (h: Hold): boolean => h.state === 'released' && h.reason.code === 'dag_gone';
 
 /** The mode was changed before its pause was sent. */
-const endedUnsent = (incident: Incident, h: Hold): boolean => h.reason.code === 'shadow_mode' && incident.mode === 'armed';
+const endedUnsent = (incident: Incident, h: Hold): boolean =>
+  h.state === 'released' && h.reason.code === 'shadow_mode' && incident.mode === 'armed';
 
 /** Once per episode: what a person took over or let go is not claimed again for the same cause. */
 export function isClaimed(holds: readonly Hold[], incident: Incident, dag: DagRef): boolean {
