@@ -40,6 +40,13 @@ export interface DagFacts {
   readonly file?: string | null;
 }
 
+/** What the schedule of a DAG may mean, at one offset from UTC. */
+export interface Reading {
+  readonly offsetMinutes: number;
+  /** The end of the interval that starts there; null where this reading knows none. */
+  readonly endOf: (start: Instant) => Instant | null;
+}
+
 /** A DAG file that Airflow cannot load. While it cannot, none of its DAGs runs. */
 export interface ImportErrorFacts {
   /** An absolute path on 2.x; within its bundle, the bundle's name before it, on 3.x. */

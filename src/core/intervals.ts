@@ -1,16 +1,9 @@
 /** Finding schedule intervals that no run was ever made for, from the runs around them. Needed on 2.x, which has no backfill to ask. */
-import type { Instant, RunFacts } from './facts.ts';
+import type { Instant, Reading, RunFacts } from './facts.ts';
 
 export interface Interval {
   readonly start: Instant;
   readonly end: Instant;
-}
-
-/** What a schedule may mean, at one offset from UTC. */
-export interface Reading {
-  readonly offsetMinutes: number;
-  /** The end of the interval that starts there; null where this reading knows none. */
-  readonly endOf: (start: Instant) => Instant | null;
 }
 
 export interface Gaps {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { missingIntervals, type Reading } from '../../src/core/intervals.ts';
+import type { Reading } from '../../src/core/facts.ts';
+import { missingIntervals } from '../../src/core/intervals.ts';
 import { run } from './scenario.ts';
 
 const HOUR = 3_600_000;

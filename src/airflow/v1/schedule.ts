@@ -5,7 +5,7 @@
  * offset from UTC that a clock may have, and the runs that are there must show which of them it is.
  */
 import { Cron } from 'croner';
-import type { Reading } from '../../core/intervals.ts';
+import type { Reading } from '../../core/facts.ts';
 
 /** The names that Airflow has for cron texts, as 2.11.2 reads them. */
 const PRESETS: Readonly<Record<string, string>> = {
