@@ -10,7 +10,7 @@
  */
 import { parseArgs } from 'node:util';
 import { soak } from '../test/support/faults/soak/drive.ts';
-import { brokenLimits, limitsOf, slope } from '../test/support/faults/soak/measure.ts';
+import { besideOpen, brokenLimits, limitsOf, slope } from '../test/support/faults/soak/measure.ts';
 
 const { values } = parseArgs({
   options: {
@@ -40,11 +40,12 @@ const done = await soak({
 const MOST_GROWTH_MB = 1;
 const lives = [...new Set(done.samples.map((s) => s.life))];
 const rssOf = (life: number) => Math.max(...done.samples.filter((s) => s.life === life).map((s) => s.rssMb)).toFixed(0);
+const beside = besideOpen(done.samples, 'heapMb');
 const limits = {
   ...limitsOf(done, { heapMb: MOST_GROWTH_MB, nativeMb: MOST_GROWTH_MB, rssMb: MOST_GROWTH_MB }),
   // The other reading of the same growth: were it failures that leave something behind.
   rss_mb_per_1000_failures: [slope(done.samples, 'rssMb', 'failures', 1_000), MOST_GROWTH_MB] as const,
-  heap_mb_per_1000_failures: [slope(done.samples, 'heapMb', 'failures', 1_000), MOST_GROWTH_MB] as const,
+  heap_mb_per_1000_failures_beside_open: [beside.failuresMb, MOST_GROWTH_MB] as const,
 };
 const facts = {
   form: 'long',
@@ -61,6 +62,8 @@ const facts = {
   pauses: done.effects.pause ?? 0,
   rss_max_mb: lives.map(rssOf).join('/'),
   code_max_mb: Math.max(...done.samples.map((s) => s.codeMb)).toFixed(1),
+  heap_kb_per_open_incident: beside.openKb.toFixed(0),
+  heap_mb_per_1000_failures: slope(done.samples, 'heapMb', 'failures', 1_000).toFixed(2),
   open_max: Math.max(...done.samples.map((s) => s.open)),
   ...Object.fromEntries(Object.entries(limits).map(([name, [value]]) => [name, Number(value.toFixed(2))])),
 };

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { failsAsItMust, figure } from '../support/faults/crash/figure.ts';
 import { type Soak, soak } from '../support/faults/soak/drive.ts';
-import { brokenLimits, limitsOf, slope } from '../support/faults/soak/measure.ts';
+import { besideOpen, brokenLimits, limitsOf, slope } from '../support/faults/soak/measure.ts';
 
 /**
  * Of the heap per 100,000 runs; a kilobyte lost per run is 100. Of so few runs the long form's limit of 1 would be noise: a heap that goes up and
@@ -48,4 +48,15 @@ test('control: a service that loses a kilobyte for every run, and an open file i
   failsAsItMust('R17', 'a kilobyte lost per run', `${seen} MB per 100,000 runs, at most ${MOST.heapMb} are allowed`);
   const [handles, most] = limits.handles_range ?? [];
   failsAsItMust('R17', 'an open file lost in 250 runs', `${handles} more than at the least, at most ${most} are allowed`);
+});
+
+test('what grows with the failures is told from what the open incidents take', () => {
+  const held = { codeMb: 10, rssMb: 180, nativeMb: 100, walMb: 4, handles: 40, life: 1 };
+  const samples = Array.from({ length: 90 }, (_, n) => {
+    const open = 40 + (n > 50 ? 5 * (n - 50) : 0);
+    return { ...held, runs: n * 1_000, failures: n * 4, open, heapMb: 30 + (n * 4 * 2) / 1_000 + (open * 16) / 1_024 };
+  });
+  const { failuresMb, openKb } = besideOpen(samples, 'heapMb');
+  expect([failuresMb, openKb]).toEqual([expect.closeTo(2, 6), expect.closeTo(16, 6)]);
+  expect(slope(samples, 'heapMb', 'failures', 1_000)).toBeGreaterThan(10);
 });
