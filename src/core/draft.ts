@@ -25,8 +25,8 @@ export interface State {
   readonly repairs: readonly Repair[];
   /** Intents that are not over. */
   readonly intents: readonly Intent[];
-  /** Keys of signals that were heard before, among those of the event at hand. */
-  readonly knownSignals: ReadonlySet<string>;
+  /** By key: signals that were heard before, among those of the event at hand; true where one of them called the data bad. */
+  readonly knownSignals: ReadonlyMap<string, boolean>;
   /** Last number given out per kind of id. */
   readonly counters: Readonly<Record<string, number>>;
   /** While the file is a restored one that nobody has confirmed. */
@@ -39,7 +39,7 @@ export const EMPTY_STATE: State = {
   ownerships: [],
   repairs: [],
   intents: [],
-  knownSignals: new Set(),
+  knownSignals: new Map(),
   counters: {},
 };
 
@@ -126,7 +126,7 @@ const incidentOf = (h: Hold): string => h.incidentId;
 
 export class Draft {
   readonly context: Context;
-  readonly knownSignals: ReadonlySet<string>;
+  readonly knownSignals: ReadonlyMap<string, boolean>;
   readonly #incidents: Table<Incident>;
   readonly #holds: Table<Hold>;
   readonly #ownerships: Table<Ownership>;

@@ -58,12 +58,13 @@ function judge(draft: Draft, signal: Signal): Verdict {
 
 /**
  * The poll had no words for the failed check, and found the failure before the callback with them got through: other readers than those of the failed task
- * are to be held, and the success of the run proves nothing. What has run again since and is whole is other data.
+ * are to be held, and the success of the run proves nothing. What has run again since and is whole is other data; told again, it is no news even when the
+ * incident is long over.
  */
 function isFirstToCallItBad(draft: Draft, s: Signal): boolean {
   const runs = draft.incidents().flatMap((i) => (i.airflow === s.airflow ? i.runs : []));
   const known = runs.filter((r) => r.dagId === s.dagId && r.runId === s.runId);
-  return s.said.badData && !known.some((r) => r.badData || r.state === 'healed');
+  return s.said.badData && draft.knownSignals.get(s.key) === false && !known.some((r) => r.badData || r.state === 'healed');
 }
 
 /**

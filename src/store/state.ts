@@ -28,7 +28,11 @@ export async function loadState(db: Db, events: readonly DomainEvent[], reopenSi
   const counterRows = await db.selectFrom('counters').selectAll().execute();
   const serviceRow = await db.selectFrom('service').select('restored').executeTakeFirst();
   const keys = events.flatMap((e) => (e.type === 'signal' ? [e.signal.key] : []));
-  const keyRows = keys.length === 0 ? [] : await db.selectFrom('signals').select('key').where('key', 'in', among(keys)).execute();
+  const keyRows =
+    keys.length === 0 ? [] : await db.selectFrom('signals').select(['key', 'doc']).where('key', 'in', among(keys)).execute();
+  const knownSignals = new Map<string, boolean>();
+  for (const row of keyRows)
+    knownSignals.set(row.key, knownSignals.get(row.key) === true || codec.signalFromRow(row).said.badData);
   codec.beginLoad();
   return {
     incidents: incidentRows.map(codec.incidentFromRow),
@@ -36,7 +40,7 @@ export async function loadState(db: Db, events: readonly DomainEvent[], reopenSi
     ownerships: ownershipRows.map(codec.ownershipFromRow),
     repairs: repairRows.map(codec.repairFromRow),
     intents: intentRows.map(codec.intentFromRow),
-    knownSignals: new Set(keyRows.map((r) => r.key)),
+    knownSignals,
     counters: Object.fromEntries(counterRows.map((r) => [r.kind, r.n])),
     restored: codec.restoredFromRow(serviceRow),
   };
@@ -106,6 +110,8 @@ async function namedIncidents(db: Db, events: readonly DomainEvent[]): Promise<s
 
 const namedBy = (a: PersonAct, key: string): string | undefined => (a as unknown as Record<string, string | undefined>)[key];
 
+const CALLED_BAD = sql<string>`json_set(doc, '$.said.badData', json('true'))`;
+
 export async function saveDecision(db: Db, decision: Decision): Promise<void> {
   await upsert(db, 'incidents', decision.incidents.map(codec.incidentToRow));
   await upsert(db, 'holds', decision.holds.map(codec.holdToRow));
@@ -118,12 +124,16 @@ export async function saveDecision(db: Db, decision: Decision): Promise<void> {
       .onConflict((c) => c.columns(['airflow', 'dag_id']).doUpdateSet(row))
       .execute();
   }
-  // The same signal heard again by the same way is no news; by another way it is a second row.
-  for (const row of decision.signals.map(codec.signalToRow)) {
+  // The same signal heard again by the same way is no news, but for a word that its data is bad; by another way it is a second row.
+  for (const signal of decision.signals) {
+    const row = codec.signalToRow(signal);
     await db
       .insertInto('signals')
       .values(row)
-      .onConflict((c) => c.columns(['key', 'origin']).doNothing())
+      .onConflict((c) => {
+        const again = c.columns(['key', 'origin']);
+        return signal.said.badData ? again.doUpdateSet({ doc: CALLED_BAD }) : again.doNothing();
+      })
       .execute();
   }
   await append(db, decision.timeline.map(codec.entryToRow));

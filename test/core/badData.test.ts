@@ -167,6 +167,16 @@ describe('a failed check that the poll heard first, without its words', () => {
     expect(s.incident()).toMatchObject({ status: 'contained', runs: [{ state: 'failed', badData: true }] });
   });
 
+  test('told again when the incident is long over they are no news', () => {
+    const s = polled();
+    s.fails('a', 'r1', words);
+    // Older than the time in which an incident may be opened again: it is not loaded any more.
+    s.state = { ...s.state, incidents: [], holds: [], intents: [], ownerships: [] };
+    s.fails('a', 'r1', words);
+    expect(s.last?.answer.note?.code).toBe('repeated_signal');
+    expect(s.state.incidents).toEqual([]);
+  });
+
   test('of a run that was run again meanwhile and is whole they are about what is no more', () => {
     const s = polled();
     s.sees({ runs: [ended(RERUN)] });

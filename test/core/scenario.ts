@@ -233,14 +233,16 @@ export class Scenario {
     const merge = <T>(before: readonly T[], changed: readonly T[], key: (t: T) => string): T[] => [
       ...new Map([...before, ...changed].map((t) => [key(t), t])).values(),
     ];
-    const keys = events.flatMap((e) => (e.type === 'signal' ? [e.signal.key] : []));
+    const known = new Map(this.state.knownSignals);
+    for (const e of events)
+      if (e.type === 'signal') known.set(e.signal.key, known.get(e.signal.key) === true || e.signal.said.badData);
     this.state = {
       incidents: merge(this.state.incidents, d.incidents, (i) => i.id),
       holds: merge(this.state.holds, d.holds, (h) => h.id),
       ownerships: merge(this.state.ownerships, d.ownerships, dagKey),
       repairs: merge(this.state.repairs, d.repairs, (r) => r.id),
       intents: merge(this.state.intents, d.intents, (i) => i.id),
-      knownSignals: new Set([...this.state.knownSignals, ...keys]),
+      knownSignals: known,
       counters: d.counters,
       restored: d.restored === undefined ? (this.state.restored ?? null) : d.restored,
     };

@@ -111,7 +111,7 @@ it('fails as it must: neither the indexes nor the keys of the signals are looked
     store: (s) => ({
       ...s,
       evaluate: (events, since, done, decide) =>
-        s.evaluate(events, since, done, (state) => decide({ ...state, knownSignals: new Set() })),
+        s.evaluate(events, since, done, (state) => decide({ ...state, knownSignals: new Map() })),
     }),
   };
   const { signals } = await storm(FEW, blind, open).finally(remove);

@@ -247,6 +247,28 @@ describe('one evaluation, one transaction', () => {
     expect(await store.inbox.pending(1)).toHaveLength(1);
   });
 
+  test.each(['callback', 'poll'] as const)(
+    'that its data was called bad is remembered of a signal that was heard before by %s',
+    async (origin) => {
+      const calledBad = () =>
+        store.evaluate([fails('a')], START, [], (state) => {
+          known.push([...state.knownSignals.values()]);
+          return decide(state, [], { now: START, chance: 'k0000000', policy: POLICY, world });
+        });
+      const known: boolean[][] = [];
+      await calledBad();
+      await evaluate([{ type: 'signal', signal: taskFailed('a', 'r1', { origin }) }]);
+      await calledBad();
+      const said = { ...taskFailed('a').said, badData: true };
+      await evaluate([{ type: 'signal', signal: taskFailed('a', 'r1', { origin: 'callback', said }) }]);
+      await calledBad();
+      expect(known).toEqual([[], [false], [true]]);
+      const heard = (await store.read.incident('inc-1'))?.signals ?? [];
+      expect(heard.filter((s) => s.said.badData)).toHaveLength(1);
+      expect(new Set(heard.map((s) => s.id)).size).toBe(origin === 'poll' ? 2 : 1);
+    },
+  );
+
   test('the state that comes back is the state that was saved', async () => {
     await evaluate([fails('a')]);
     await evaluate([fails('a')]);

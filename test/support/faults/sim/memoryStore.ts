@@ -30,7 +30,7 @@ export class Disk {
   repairs = new Map<string, Repair>();
   intents = new Map<string, Intent>();
   signals = new Map<string, HeardSignal>();
-  signalKeys = new Set<string>();
+  signalKeys = new Map<string, boolean>();
   timeline: TimelineEntry[] = [];
   counters: Record<string, number> = {};
   inbox: StoredCallback[] = [];
@@ -156,7 +156,12 @@ function load(disk: Disk, events: readonly DomainEvent[], reopenSince: string): 
     ownerships: [...disk.ownerships.values()].filter((o) => o.state !== 'none'),
     repairs: [...disk.repairs.values()].filter((r) => ids.has(r.incidentId)),
     intents: loadIntents(disk, events),
-    knownSignals: new Set(keys.filter((k) => disk.signalKeys.has(k))),
+    knownSignals: new Map(
+      keys.flatMap((key) => {
+        const bad = disk.signalKeys.get(key);
+        return bad === undefined ? [] : [[key, bad] as const];
+      }),
+    ),
     counters: { ...disk.counters },
   };
 }
@@ -191,7 +196,7 @@ function save(disk: Disk, d: Decision): void {
   for (const i of d.intents) disk.intents.set(i.id, i);
   for (const s of d.signals) {
     if (!disk.signals.has(`${s.key}\n${s.origin}`)) disk.signals.set(`${s.key}\n${s.origin}`, s);
-    disk.signalKeys.add(s.key);
+    disk.signalKeys.set(s.key, disk.signalKeys.get(s.key) === true || s.said.badData);
   }
   disk.timeline.push(...d.timeline);
   disk.counters = { ...disk.counters, ...d.counters };
