@@ -16,6 +16,8 @@ export interface Gaps {
 const AROUND = 8;
 /** Longer than this a clock may have been changed twice within a hole (five weeks in Morocco), and the runs around it would not show it. */
 const LONGEST_HOLE_MS = 28 * 86_400_000;
+/** More in one hole are nobody's plan; and asked of each reading, minutes of a month would keep everything else waiting for a minute. */
+const MOST_IN_HOLE = 1_000;
 /** A change of the clocks: half an hour on one island, an hour everywhere else. */
 const CHANGE_MINUTES = 60;
 
@@ -66,7 +68,7 @@ function fill(hole: Interval, { endOf }: Reading): Interval[] | null {
   const filling: Interval[] = [];
   for (let start = hole.start; start < hole.end; ) {
     const end = endOf(start);
-    if (end === null || end <= start) return null;
+    if (end === null || end <= start || filling.length === MOST_IN_HOLE) return null;
     filling.push({ start, end });
     start = end;
   }

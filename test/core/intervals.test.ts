@@ -97,6 +97,14 @@ describe('intervals that no run was ever made for', () => {
     expect(missingIntervals([day(1), day(4)], [...daily, other(75)]).missing).toHaveLength(2);
   });
 
+  test('more than a thousand in one hole are shown, not planned', () => {
+    const minutes = [read(every(1 / 60))];
+    const minute = (n: number) =>
+      covers(...([n, n + 1].map((m) => new Date(Date.parse(at(1)) + m * 60_000).toISOString()) as [string, string]));
+    expect(missingIntervals([minute(0), minute(1_001)], minutes).missing).toHaveLength(1_000);
+    expect(missingIntervals([minute(0), minute(1_002)], minutes).missing).toEqual([]);
+  });
+
   test('a hole of more than four weeks may hide two changes of the clocks', () => {
     expect(missingIntervals([day(1), day(30)], daily).missing).toHaveLength(28);
     expect(missingIntervals([day(1), day(31)], daily)).toEqual({ missing: [], unclear: [{ start: at(2), end: at(31) }] });
