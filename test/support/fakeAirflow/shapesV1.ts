@@ -19,7 +19,9 @@ export const dagV1 = (world: World, dag: Dag) => {
         ? schedule === null
           ? null
           : { __type: 'CronExpression', value: 'Dataset' }
-        : { __type: 'CronExpression', value: timed.cron ?? '0 0 * * *' },
+        : timed.cron === undefined
+          ? timeDelta(timed.every / 1_000)
+          : { __type: 'CronExpression', value: timed.cron },
     timetable_description:
       schedule === null ? 'Never, external triggers only' : timed === null ? 'Triggered by datasets' : 'At 00:00',
     max_active_runs: dag.spec.maxActiveRuns ?? 16,
@@ -31,6 +33,13 @@ export const dagV1 = (world: World, dag: Dag) => {
   };
 };
 
+const timeDelta = (seconds: number) => ({
+  __type: 'TimeDelta',
+  days: Math.floor(seconds / 86_400),
+  seconds: Math.floor(seconds % 86_400),
+  microseconds: Math.round((seconds % 1) * 1e6),
+});
+
 export const importErrorV1 = ([file, trace]: readonly [string, string]) => ({
   ...{ import_error_id: 1, timestamp: isoV1(0), filename: `/dags/${file}`, stack_trace: trace },
 });
@@ -41,10 +50,7 @@ export const dagDetailsV1 = (world: World, dag: Dag) => {
   return {
     ...dagV1(world, dag),
     catchup: dag.spec.catchup ?? true,
-    dag_run_timeout:
-      seconds === undefined
-        ? null
-        : { __type: 'TimeDelta', days: Math.floor(seconds / 86_400), seconds: seconds % 86_400, microseconds: 0 },
+    dag_run_timeout: seconds === undefined ? null : timeDelta(seconds),
     dataset_expression: schedule !== null && 'assets' in schedule ? expression(schedule.assets) : null,
   };
 };
