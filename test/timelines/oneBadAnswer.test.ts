@@ -124,7 +124,7 @@ describe.each([2, 3] as const)('on Airflow %i', (generation) => {
 test('control: a service that throws away a look for one bad answer in it lets nothing go any more', async () => {
   const variant = makeVariant('all-or-nothing', [
     {
-      file: 'intake/poller.ts',
+      file: 'intake/watching.ts',
       from: 'await Promise.allSettled(all.map(read));',
       to: "(await Promise.all(all.map(read))).map((value) => ({ status: 'fulfilled' as const, value, reason: null }));",
     },
