@@ -89,7 +89,7 @@ async function withoutUniqueIndexes(): Promise<{ open: (file: string) => Promise
     { file: 'store/migrations/0001_first.sql', from: 'unique (airflow, webhook_id)\n', to: 'check (true)\n' },
     { file: 'store/inbox.ts', from: ".onConflict((c) => c.columns(['airflow', 'webhook_id']).doNothing())", to: '' },
     { file: 'store/migrations/0001_first.sql', from: 'unique (key, origin)\n', to: 'check (true)\n' },
-    { file: 'store/state.ts', from: ".onConflict((c) => c.columns(['key', 'origin']).doNothing())", to: '' },
+    { file: 'store/state.ts', from: "const again = c.columns(['key', 'origin']);", to: 'const again = c;' },
   ]);
   const at = pathToFileURL(join(variant.root, 'src/store/store.ts')).href;
   const { openStore } = (await import(/* @vite-ignore */ at)) as { openStore: (file: string) => Promise<SimStore> };
