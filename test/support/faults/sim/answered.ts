@@ -34,7 +34,7 @@ export function judgeAnswered(c: Courtroom): void {
     const about = [...truth.incidents.values()].filter((i) => listsIt(i, f) && openSince(truth, i, f.start ?? 0));
     truth.figures.answered++;
     if (about.length === 0) truth.break('what failed stands in an incident', f.at, `${f.dagId} ${f.runId}`);
-    else for (const reader of readers(c, f)) judgeReader(c, f, reader, about);
+    else if (!isOfThePlatform(c, f, about)) for (const reader of readers(c, f)) judgeReader(c, f, reader, about);
   }
 }
 
@@ -60,6 +60,16 @@ function readers({ truth, airflow, site }: Courtroom, f: Failure): string[] {
   return [...dags]
     .filter(([id, d]) => id !== f.dagId && site.dags.has(id) && assetsOf(d.spec).some((uri) => made.has(uri)))
     .map(([id]) => id);
+}
+
+/**
+ * Nothing is held for what the platform did (law 11): if so many DAGs did fail within the time that counts, and the time in which failures are heard. The
+ * service's word for it is not enough.
+ */
+function isOfThePlatform({ truth, site }: Courtroom, f: Failure, about: readonly Incident[]): boolean {
+  const { massFailureDags, windowMs } = site.policy.platform;
+  const atOnce = truth.failures.filter((x) => Math.abs(x.at - f.at) <= windowMs + HEARD_MS).map((x) => x.dagId);
+  return about.some((i) => i.type === 'platform') && new Set([...atOnce, ...truth.declared]).size >= massFailureDags;
 }
 
 function judgeReader({ truth, site }: Courtroom, f: Failure, reader: string, about: readonly Incident[]): void {

@@ -373,6 +373,11 @@ export const CONTROLS: readonly Control[] = [
     change: (site) => ({ ...site, policy: { ...site.policy, platform: { massFailureDags: 2, windowMs: 600_000 } } }),
   },
   {
+    name: 'every failure is taken for an outage',
+    sabotage: { policy: (p) => ({ ...p, platform: { ...p.platform, massFailureDags: 1 } }) },
+    laws: ['what reads it is held, or spared with a reason'],
+  },
+  {
     name: 'a person’s unpause is answered by a pause',
     sabotage: withDecision((d) => ({
       ...d,
