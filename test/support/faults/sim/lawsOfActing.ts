@@ -98,7 +98,9 @@ export function judgeOutage({ truth, site }: Courtroom, d: Decision, at: number,
     const dags = new Set([i.dagId]);
     for (const [id] of near) {
       const other = truth.incidents.get(id);
-      if (other && !isOver(other.status))
+      // One that the same decision opened again was over when this one was opened (seed 321).
+      const again = other?.timestamps.reopenedAt ?? null;
+      if (other && !isOver(other.status) && (again === null || again < i.timestamps.openedAt))
         for (const x of other.type === 'platform' ? other.runs.map((r) => r.dagId) : [other.dagId]) dags.add(x);
     }
     if (dags.size >= massFailureDags)
