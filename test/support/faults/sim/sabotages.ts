@@ -121,7 +121,7 @@ export const CONTROLS: readonly Control[] = [
   },
   {
     name: 'an approval compares no digest',
-    from: 14,
+    from: 61,
     sabotage: {
       responder: (r, store) => ({
         ...r,
@@ -136,7 +136,7 @@ export const CONTROLS: readonly Control[] = [
   },
   {
     name: 'a POST is repeated blindly',
-    from: 214,
+    from: 338,
     sabotage: withClient((c) => ({
       clear: (request) => blindly(() => c.clear(request)),
       createAssetEvent: (key, extra) => blindly(() => c.createAssetEvent(key, extra)),
@@ -145,7 +145,7 @@ export const CONTROLS: readonly Control[] = [
   },
   {
     name: 'nothing is settled after a crash',
-    from: 35,
+    from: 71,
     sabotage: {
       store: (s) => ({
         ...s,
@@ -168,6 +168,7 @@ export const CONTROLS: readonly Control[] = [
   },
   {
     name: '202 before the row is stored',
+    from: 19,
     sabotage: {
       store: (s) => ({
         ...s,
@@ -214,6 +215,7 @@ export const CONTROLS: readonly Control[] = [
   },
   {
     name: 'only the first attempt of a run is heard',
+    from: 36,
     sabotage: {
       responder: (r) => {
         const first = new Map<string, string | null>();
@@ -259,6 +261,7 @@ export const CONTROLS: readonly Control[] = [
   },
   {
     name: 'an incident that is opened again looks for nobody to hold',
+    from: 43,
     sabotage: {
       responder: (r, store) => ({
         ...r,
@@ -288,7 +291,7 @@ export const CONTROLS: readonly Control[] = [
   },
   {
     name: 'what was missed is not delivered',
-    from: 310,
+    from: 471,
     sabotage: withClient((c) => ({
       createAssetEvent: async (key) => ({
         id: 0,
@@ -306,7 +309,7 @@ export const CONTROLS: readonly Control[] = [
   },
   {
     name: 'what was read before the unpause counts, and the unpause takes five minutes',
-    from: 220,
+    from: 418,
     sabotage: {
       ...withClient((c) => ({
         setPaused: async (id, paused, op) => {
