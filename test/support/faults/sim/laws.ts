@@ -19,6 +19,7 @@ export interface Courtroom {
 /** One request of ours, and what it did. */
 export function judgeRequest(c: Courtroom, p: Processed): void {
   noteAuditRead(c, p);
+  noteLinksRead(c, p);
   for (const e of p.effects) {
     if (e.by !== OUR_ACCOUNT) continue;
     if (c.site.policy.mode === 'shadow') c.truth.break('shadow touches nothing', p.at, `${e.kind} ${e.dagId}`);
@@ -32,6 +33,10 @@ export function judgeRequest(c: Courtroom, p: Processed): void {
   }
 }
 
+function noteLinksRead({ truth }: Courtroom, p: Processed): void {
+  if (p.status === 200 && /\/(ui\/dependencies|datasets)$/.test(p.path)) truth.linksReadAt = p.at;
+}
+
 function noteAuditRead({ truth }: Courtroom, p: Processed): void {
   // The first page: what is written while the others are read may be missed.
   if (!p.path.endsWith('/eventLogs') || p.status !== 200 || !p.query.has('included_events') || p.query.get('offset') !== '0')
@@ -42,6 +47,8 @@ function noteAuditRead({ truth }: Courtroom, p: Processed): void {
 }
 
 const LONGEST_OUTAGE_MS = 900_000;
+/** From the first answer of a survey to the pause that it leads to. */
+const SURVEY_MS = 60_000;
 
 /** Law: only what is downstream of a failure, never what is protected; and no second pause against a person who has unpaused. */
 function judgePause({ truth, site, airflow }: Courtroom, p: Processed, e: Effect): void {
@@ -50,7 +57,10 @@ function judgePause({ truth, site, airflow }: Courtroom, p: Processed, e: Effect
   // More is held for as long as nobody can know that a link is gone: until the next survey, which an outage may put off (seeds 2114, 2842).
   const known = [...truth.deleted].filter(([, d]) => p.at - d.at <= site.surveyIntervalMs + LONGEST_OUTAGE_MS);
   const specs = new Map([...known, ...airflow.world.dags].map(([id, d]) => [id, d.spec]));
-  const reach = behind(specs, site.edges, truth.failedDags);
+  // One that came back under its name with other links is reached by the old ones until a survey has read the new ones (seed 9079).
+  const unread = known.filter(([, d]) => truth.linksReadAt <= d.at || p.at - truth.linksReadAt < SURVEY_MS);
+  const before = new Map([...airflow.world.dags, ...unread].map(([id, d]) => [id, d.spec]));
+  const reach = new Set([specs, before].flatMap((links) => [...behind(links, site.edges, truth.failedDags)]));
   const back = s.intervals.length > 0;
   if (!reach.has(e.dagId) && !(site.policy.hold.pauseFailingDag && truth.failedDags.has(e.dagId)))
     truth.break('only what is downstream is paused', p.at, `${e.dagId} is behind none of ${[...truth.failedDags].join(', ')}`);

@@ -137,6 +137,8 @@ export class Truth {
   readonly notices: string[] = [];
   /** DAGs that somebody deleted: the links of the last survey reach behind them until the next one. */
   readonly deleted = new Map<string, { readonly spec: DagSpec; readonly at: number }>();
+  /** When the links were last read out of Airflow. */
+  linksReadAt = 0;
   /** Place at which each intent was first claimed, and at which its outcome was on disk. */
   readonly claims = new Map<string, number>();
   readonly concluded = new Map<string, number>();
