@@ -47,8 +47,8 @@ test('what A triggers, what waits for A and what only the configuration knows is
   expect(await truth.runs('s03_d'), 'once for each successful run of A').toHaveLength(2);
   // It runs once a day, at midnight: a story that was told over midnight had one more, and was right.
   const more = (await truth.runs('s03_f')).length - runsOfF;
-  expect(more, 'no interval of F has passed but by the hour').toBeGreaterThanOrEqual(0);
-  expect(more, 'no interval of F has passed but by the hour').toBeLessThanOrEqual(today() - day);
+  expect(more, 'a run of F for each midnight that passed, none for its release').toBeGreaterThanOrEqual(0);
+  expect(more, 'a run of F for each midnight that passed, none for its release').toBeLessThanOrEqual(today() - day);
   for (const dagId of ['s03_d', 's03_e', 's03_f']) expect(await truth.isPaused(dagId)).toBe(false);
 });
 

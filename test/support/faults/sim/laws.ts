@@ -33,6 +33,7 @@ export function judgeRequest(c: Courtroom, p: Processed): void {
   }
 }
 
+/** On 2.x the list of datasets is read for other reasons as well: then the law is the stricter one. */
 function noteLinksRead({ truth }: Courtroom, p: Processed): void {
   if (p.status === 200 && /\/(ui\/dependencies|datasets)$/.test(p.path)) truth.linksReadAt = p.at;
 }

@@ -2,6 +2,7 @@
 import type { AirflowClient } from '../../../../src/airflow/client.ts';
 import type { Decision } from '../../../../src/core/draft.ts';
 import type { DomainEvent } from '../../../../src/core/events.ts';
+import type { Lineage } from '../../../../src/core/facts.ts';
 import type { Ownership } from '../../../../src/core/hold.ts';
 import type { Intent } from '../../../../src/core/intent.ts';
 import type { SimStore } from './memoryStore.ts';
@@ -232,6 +233,22 @@ export const CONTROLS: readonly Control[] = [
       },
     },
     laws: ['what failed stands in an incident'],
+  },
+  {
+    name: 'the links that were read first are believed for ever',
+    from: 9079,
+    sabotage: (() => {
+      const first = new WeakMap<AirflowClient, Lineage['edges']>();
+      return withClient((c) => ({
+        getLineage: async (known) => {
+          const lineage = await c.getLineage(known);
+          const edges = first.get(c) ?? lineage.edges;
+          first.set(c, edges);
+          return { ...lineage, edges };
+        },
+      }));
+    })(),
+    laws: ['only what is downstream is paused'],
   },
   {
     name: 'nobody is downstream',
